@@ -1,0 +1,1 @@
+"""The daemon: owns models and memory, reachable only through its doors."""

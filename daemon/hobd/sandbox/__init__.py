@@ -1,0 +1,1 @@
+"""What the kernel forbids this process, one file per mechanism."""

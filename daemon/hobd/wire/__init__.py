@@ -1,0 +1,1 @@
+"""What broker and worker say to each other."""

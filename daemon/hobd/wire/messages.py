@@ -1,0 +1,278 @@
+"""What broker and worker say to each other, and what each may say in which phase.
+
+Must stay data: strict types, bounds, no code, no pickle. The broker treats all that comes from a
+worker as hostile and kills on surprise. Used by broker/link.py and worker/loop.py.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+
+WIRE_VERSION = 1
+# A worker gets prompts, so it may be sent much; it answers in pieces, so it may send little.
+MAX_FRAME_TO_WORKER_BYTES = 16 << 20
+MAX_FRAME_TO_BROKER_BYTES = 4 << 20
+
+Id = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
+TokenId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
+Line = Annotated[str, msgspec.Meta(max_length=1000)]
+
+
+class Value(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A part of a message. The repr tells nothing, because many parts hold text of prompts."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+class Message(Value, frozen=True, array_like=True, forbid_unknown_fields=True, tag=True):
+    """One frame's content."""
+
+
+# ------------------------------------------------------------------ broker to worker
+
+
+class Load(Message, frozen=True, tag=True):
+    """Load the model behind the inherited descriptor. Zeros mean: choose yourself."""
+
+    context_tokens: Count
+    num_lanes: Count
+    batch_tokens: Count
+    num_threads: Count
+    kv_cells: Count
+    degraded: str
+
+
+class Sampling(Value, frozen=True):
+    """How tokens are chosen, every default filled in; ranges were checked by api/convert.py."""
+
+    temperature: float = 0.8
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    typical_p: float = 1.0
+    top_n_sigma: float = -1.0
+    dynatemp_range: float = 0.0
+    dynatemp_exponent: float = 1.0
+    repeat_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    penalty_last_n: int = 64
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_penalty_last_n: int = -1
+    dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    mirostat_version: int = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    seed: int = 0
+
+
+class Limits(Value, frozen=True):
+    """When to stop. `max_tokens` None: until the context is full. `logprobs` None: none."""
+
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    ignore_eos: bool = False
+    logprobs: int | None = None
+
+
+class TextPrompt(Value, frozen=True, tag="text"):
+    text: str
+    parse_special: bool
+
+
+class TokensPrompt(Value, frozen=True, tag="tokens"):
+    ids: list[TokenId]
+
+
+class ChatPrompt(Value, frozen=True, tag="chat"):
+    """`messages` and `tools` are JSON, as the template will see them."""
+
+    messages: bytes
+    tools: bytes
+    arguments: bytes
+    continue_last: bool
+
+
+Prompt = TextPrompt | TokensPrompt | ChatPrompt
+
+
+class Submit(Message, frozen=True, tag=True):
+    id: Id
+    prompt: Prompt
+    sampling: Sampling
+    limits: Limits
+    priority: Annotated[int, msgspec.Meta(ge=0, le=2)]  # 0 goes first
+    truncation: str  # "", drop_oldest_messages, keep_end
+
+
+class Cancel(Message, frozen=True, tag=True):
+    id: Id
+
+
+class Tokenize(Message, frozen=True, tag=True):
+    id: Id
+    text: str
+    add_special: bool
+    parse_special: bool
+
+
+class Detokenize(Message, frozen=True, tag=True):
+    id: Id
+    tokens: list[TokenId]
+
+
+class Render(Message, frozen=True, tag=True):
+    id: Id
+    prompt: ChatPrompt
+
+
+class Stop(Message, frozen=True, tag=True):
+    """Leave at once; requests under way are the broker's to explain."""
+
+
+ToWorker = Load | Submit | Cancel | Tokenize | Detokenize | Render | Stop
+
+# ------------------------------------------------------------------ worker to broker
+
+
+class Hello(Message, frozen=True, tag=True):
+    """Born, confined, libraries loaded."""
+
+    wire_version: int
+    engine_build: Line
+    sandbox: Line
+
+
+class Loading(Message, frozen=True, tag=True):
+    fraction: float
+
+
+class Probing(Message, frozen=True, tag=True):
+    """The first decode begins. A worker that dies now shows that this machine cannot run this build as it is."""
+
+
+class Ready(Message, frozen=True, tag=True):
+    architecture: Line
+    context_tokens: Count
+    num_lanes: Count
+    total_cells: Count
+    num_threads: Count
+    vocabulary: Count
+    weights_bytes: Count
+    has_template: bool
+
+
+class LoadFailed(Message, frozen=True, tag=True):
+    kind: str  # unusable, memory
+    reason: Line
+
+
+class Admitted(Message, frozen=True, tag=True):
+    """The prompt was understood and waits for a lane."""
+
+    id: Id
+    num_prompt_tokens: Count
+    num_dropped_tokens: Count
+    template_sha256: Line
+
+
+class Logprob(Value, frozen=True):
+    token_id: int
+    token: bytes
+    logprob: float
+    top: list[tuple[int, bytes, float]]
+
+
+class Delta(Value, frozen=True):
+    id: Id
+    text: str
+    num_tokens: Count
+    logprobs: list[Logprob]
+
+
+class End(Value, frozen=True):
+    id: Id
+    reason: str  # eos, stop, max_tokens, context_full, cancelled
+    stop: str
+    num_prompt_tokens: Count
+    num_cached_tokens: Count
+    num_completion_tokens: Count
+    queue_us: Count
+    prefill_us: Count
+    decode_us: Count
+
+
+class Step(Message, frozen=True, tag=True):
+    """All that one decode step brought, for all sequences, and how full the worker is."""
+
+    deltas: list[Delta]
+    ends: list[End]
+    num_running: Count
+    num_queued: Count
+    used_cells: Count
+
+
+class Refused(Message, frozen=True, tag=True):
+    """`error` names a class of errors.py; the message never holds text of the prompt."""
+
+    id: Id
+    error: Line
+    message: Line
+    needed_tokens: Count | None = None
+    available_tokens: Count | None = None
+
+
+class Tokens(Message, frozen=True, tag=True):
+    id: Id
+    tokens: list[TokenId]
+
+
+class Text(Message, frozen=True, tag=True):
+    id: Id
+    text: str
+
+
+class Rendered(Message, frozen=True, tag=True):
+    id: Id
+    text: str
+    num_tokens: Count
+    template_sha256: Line
+
+
+ToBroker = (
+    Hello | Loading | Probing | Ready | LoadFailed | Admitted | Step | Refused | Tokens | Text | Rendered
+)
+
+
+class Phase(Enum):
+    """Where a worker's life stands, as the broker sees it."""
+
+    STARTING = "starting"
+    LOADING = "loading"
+    PROBING = "probing"
+    SERVING = "serving"
+
+
+#: What a worker may say in each phase. Anything else kills it.
+ALLOWED: dict[Phase, tuple[type[Message], ...]] = {
+    Phase.STARTING: (Hello,),
+    Phase.LOADING: (Loading, Probing, LoadFailed),
+    Phase.PROBING: (Ready, LoadFailed),
+    Phase.SERVING: (Admitted, Step, Refused, Tokens, Text, Rendered),
+}
+#: The message that ends a phase, and the phase it begins.
+NEXT_PHASE: dict[type[Message], Phase] = {
+    Hello: Phase.LOADING,
+    Probing: Phase.PROBING,
+    Ready: Phase.SERVING,
+}

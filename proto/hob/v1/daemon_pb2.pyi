@@ -1,0 +1,161 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from hob.v1 import models_pb2 as _models_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_CODE_UNSPECIFIED: _ClassVar[ErrorCode]
+    ERROR_CODE_INVALID_REQUEST: _ClassVar[ErrorCode]
+    ERROR_CODE_PROMPT_TOO_LONG: _ClassVar[ErrorCode]
+    ERROR_CODE_MODEL_NOT_FOUND: _ClassVar[ErrorCode]
+    ERROR_CODE_MODEL_UNUSABLE: _ClassVar[ErrorCode]
+    ERROR_CODE_OUT_OF_MEMORY: _ClassVar[ErrorCode]
+    ERROR_CODE_BUSY: _ClassVar[ErrorCode]
+    ERROR_CODE_WORKER_CRASHED: _ClassVar[ErrorCode]
+    ERROR_CODE_DRAINING: _ClassVar[ErrorCode]
+    ERROR_CODE_NOT_PERMITTED: _ClassVar[ErrorCode]
+    ERROR_CODE_NOT_SUPPORTED: _ClassVar[ErrorCode]
+    ERROR_CODE_INTERNAL: _ClassVar[ErrorCode]
+ERROR_CODE_UNSPECIFIED: ErrorCode
+ERROR_CODE_INVALID_REQUEST: ErrorCode
+ERROR_CODE_PROMPT_TOO_LONG: ErrorCode
+ERROR_CODE_MODEL_NOT_FOUND: ErrorCode
+ERROR_CODE_MODEL_UNUSABLE: ErrorCode
+ERROR_CODE_OUT_OF_MEMORY: ErrorCode
+ERROR_CODE_BUSY: ErrorCode
+ERROR_CODE_WORKER_CRASHED: ErrorCode
+ERROR_CODE_DRAINING: ErrorCode
+ERROR_CODE_NOT_PERMITTED: ErrorCode
+ERROR_CODE_NOT_SUPPORTED: ErrorCode
+ERROR_CODE_INTERNAL: ErrorCode
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    DOORS_FIELD_NUMBER: _ClassVar[int]
+    RESIDENTS_FIELD_NUMBER: _ClassVar[int]
+    DAEMON_RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CONFINEMENT_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_PATH_FIELD_NUMBER: _ClassVar[int]
+    NUM_REQUESTS_SERVED_FIELD_NUMBER: _ClassVar[int]
+    NUM_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    MODELS_DIR_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_BUILD_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    pid: int
+    started_at: _timestamp_pb2.Timestamp
+    doors: _containers.RepeatedCompositeFieldContainer[Door]
+    residents: _containers.RepeatedCompositeFieldContainer[_models_pb2.Resident]
+    daemon_resident_bytes: int
+    confinement: str
+    draining: bool
+    config_path: str
+    num_requests_served: int
+    num_sessions: int
+    models_dir: str
+    engine_build: str
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ...) -> None: ...
+
+class Door(_message.Message):
+    __slots__ = ("name", "path", "mode", "owner_uid", "num_connections")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_UID_FIELD_NUMBER: _ClassVar[int]
+    NUM_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    path: str
+    mode: int
+    owner_uid: int
+    num_connections: int
+    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., mode: _Optional[int] = ..., owner_uid: _Optional[int] = ..., num_connections: _Optional[int] = ...) -> None: ...
+
+class WatchEventsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WatchEventsResponse(_message.Message):
+    __slots__ = ("at", "kind", "model", "request_id", "message")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    at: _timestamp_pb2.Timestamp
+    kind: str
+    model: str
+    request_id: str
+    message: str
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[str] = ..., model: _Optional[str] = ..., request_id: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class AttestRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class AttestResponse(_message.Message):
+    __slots__ = ("evidence", "all_held")
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    ALL_HELD_FIELD_NUMBER: _ClassVar[int]
+    evidence: _containers.RepeatedCompositeFieldContainer[Evidence]
+    all_held: bool
+    def __init__(self, evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., all_held: _Optional[bool] = ...) -> None: ...
+
+class Evidence(_message.Message):
+    __slots__ = ("property", "subject", "held", "observed")
+    PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_FIELD_NUMBER: _ClassVar[int]
+    property: str
+    subject: str
+    held: bool
+    observed: str
+    def __init__(self, property: _Optional[str] = ..., subject: _Optional[str] = ..., held: _Optional[bool] = ..., observed: _Optional[str] = ...) -> None: ...
+
+class DrainRequest(_message.Message):
+    __slots__ = ("deadline_ms",)
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    deadline_ms: int
+    def __init__(self, deadline_ms: _Optional[int] = ...) -> None: ...
+
+class DrainResponse(_message.Message):
+    __slots__ = ("num_finished", "num_ended")
+    NUM_FINISHED_FIELD_NUMBER: _ClassVar[int]
+    NUM_ENDED_FIELD_NUMBER: _ClassVar[int]
+    num_finished: int
+    num_ended: int
+    def __init__(self, num_finished: _Optional[int] = ..., num_ended: _Optional[int] = ...) -> None: ...
+
+class ErrorDetail(_message.Message):
+    __slots__ = ("code", "model", "request_id", "suggestions", "needed_tokens", "available_tokens", "retry_after_ms")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTIONS_FIELD_NUMBER: _ClassVar[int]
+    NEEDED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    code: ErrorCode
+    model: str
+    request_id: str
+    suggestions: _containers.RepeatedScalarFieldContainer[str]
+    needed_tokens: int
+    available_tokens: int
+    retry_after_ms: int
+    def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., model: _Optional[str] = ..., request_id: _Optional[str] = ..., suggestions: _Optional[_Iterable[str]] = ..., needed_tokens: _Optional[int] = ..., available_tokens: _Optional[int] = ..., retry_after_ms: _Optional[int] = ...) -> None: ...

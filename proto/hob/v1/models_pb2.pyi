@@ -1,0 +1,209 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from hob.v1 import inference_pb2 as _inference_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Residency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RESIDENCY_UNSPECIFIED: _ClassVar[Residency]
+    RESIDENCY_ABSENT: _ClassVar[Residency]
+    RESIDENCY_LOADING: _ClassVar[Residency]
+    RESIDENCY_READY: _ClassVar[Residency]
+    RESIDENCY_UNLOADING: _ClassVar[Residency]
+RESIDENCY_UNSPECIFIED: Residency
+RESIDENCY_ABSENT: Residency
+RESIDENCY_LOADING: Residency
+RESIDENCY_READY: Residency
+RESIDENCY_UNLOADING: Residency
+
+class Model(_message.Message):
+    __slots__ = ("name", "aliases", "file_bytes", "sha256", "license", "residency", "pinned", "modified_at")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    FILE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    LICENSE_FIELD_NUMBER: _ClassVar[int]
+    RESIDENCY_FIELD_NUMBER: _ClassVar[int]
+    PINNED_FIELD_NUMBER: _ClassVar[int]
+    MODIFIED_AT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    file_bytes: int
+    sha256: str
+    license: str
+    residency: Residency
+    pinned: bool
+    modified_at: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., license: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., pinned: _Optional[bool] = ..., modified_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Resident(_message.Message):
+    __slots__ = ("model", "residency", "worker_pid", "resident_bytes", "context_tokens", "num_lanes", "num_running", "num_queued", "used_cells", "total_cells", "num_threads", "degraded", "sandbox", "loaded_at", "idle_since", "leaves_at", "pinned", "num_restarts", "architecture", "memory", "num_tokens_generated")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    RESIDENCY_FIELD_NUMBER: _ClassVar[int]
+    WORKER_PID_FIELD_NUMBER: _ClassVar[int]
+    RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    NUM_LANES_FIELD_NUMBER: _ClassVar[int]
+    NUM_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    NUM_QUEUED_FIELD_NUMBER: _ClassVar[int]
+    USED_CELLS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_CELLS_FIELD_NUMBER: _ClassVar[int]
+    NUM_THREADS_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    SANDBOX_FIELD_NUMBER: _ClassVar[int]
+    LOADED_AT_FIELD_NUMBER: _ClassVar[int]
+    IDLE_SINCE_FIELD_NUMBER: _ClassVar[int]
+    LEAVES_AT_FIELD_NUMBER: _ClassVar[int]
+    PINNED_FIELD_NUMBER: _ClassVar[int]
+    NUM_RESTARTS_FIELD_NUMBER: _ClassVar[int]
+    ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    NUM_TOKENS_GENERATED_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    residency: Residency
+    worker_pid: int
+    resident_bytes: int
+    context_tokens: int
+    num_lanes: int
+    num_running: int
+    num_queued: int
+    used_cells: int
+    total_cells: int
+    num_threads: int
+    degraded: str
+    sandbox: str
+    loaded_at: _timestamp_pb2.Timestamp
+    idle_since: _timestamp_pb2.Timestamp
+    leaves_at: _timestamp_pb2.Timestamp
+    pinned: bool
+    num_restarts: int
+    architecture: str
+    memory: _containers.RepeatedCompositeFieldContainer[MemoryLine]
+    num_tokens_generated: int
+    def __init__(self, model: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., worker_pid: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., num_lanes: _Optional[int] = ..., num_running: _Optional[int] = ..., num_queued: _Optional[int] = ..., used_cells: _Optional[int] = ..., total_cells: _Optional[int] = ..., num_threads: _Optional[int] = ..., degraded: _Optional[str] = ..., sandbox: _Optional[str] = ..., loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., leaves_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pinned: _Optional[bool] = ..., num_restarts: _Optional[int] = ..., architecture: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., num_tokens_generated: _Optional[int] = ...) -> None: ...
+
+class MemoryLine(_message.Message):
+    __slots__ = ("device", "purpose", "reserved_bytes", "measured_bytes")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    RESERVED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    purpose: str
+    reserved_bytes: int
+    measured_bytes: int
+    def __init__(self, device: _Optional[str] = ..., purpose: _Optional[str] = ..., reserved_bytes: _Optional[int] = ..., measured_bytes: _Optional[int] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
+
+class GetModelRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class GetModelResponse(_message.Message):
+    __slots__ = ("model", "resident", "estimate", "facts")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    RESIDENT_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATE_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    model: Model
+    resident: Resident
+    estimate: _containers.RepeatedCompositeFieldContainer[MemoryLine]
+    facts: _containers.RepeatedCompositeFieldContainer[Facts]
+    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resident: _Optional[_Union[Resident, _Mapping]] = ..., estimate: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., facts: _Optional[_Iterable[_Union[Facts, _Mapping]]] = ...) -> None: ...
+
+class Facts(_message.Message):
+    __slots__ = ("key", "value")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: str
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class LoadModelRequest(_message.Message):
+    __slots__ = ("model", "dry_run", "pin", "keep_alive_seconds")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    PIN_FIELD_NUMBER: _ClassVar[int]
+    KEEP_ALIVE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    dry_run: bool
+    pin: bool
+    keep_alive_seconds: int
+    def __init__(self, model: _Optional[str] = ..., dry_run: _Optional[bool] = ..., pin: _Optional[bool] = ..., keep_alive_seconds: _Optional[int] = ...) -> None: ...
+
+class LoadModelResponse(_message.Message):
+    __slots__ = ("progress", "loaded")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    progress: _inference_pb2.Progress
+    loaded: Resident
+    def __init__(self, progress: _Optional[_Union[_inference_pb2.Progress, _Mapping]] = ..., loaded: _Optional[_Union[Resident, _Mapping]] = ...) -> None: ...
+
+class UnloadModelRequest(_message.Message):
+    __slots__ = ("model", "force")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    force: bool
+    def __init__(self, model: _Optional[str] = ..., force: _Optional[bool] = ...) -> None: ...
+
+class UnloadModelResponse(_message.Message):
+    __slots__ = ("was_resident", "freed_bytes")
+    WAS_RESIDENT_FIELD_NUMBER: _ClassVar[int]
+    FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    was_resident: bool
+    freed_bytes: int
+    def __init__(self, was_resident: _Optional[bool] = ..., freed_bytes: _Optional[int] = ...) -> None: ...
+
+class PinModelRequest(_message.Message):
+    __slots__ = ("model", "pinned")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PINNED_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    pinned: bool
+    def __init__(self, model: _Optional[str] = ..., pinned: _Optional[bool] = ...) -> None: ...
+
+class PinModelResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class VerifyModelRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class VerifyModelResponse(_message.Message):
+    __slots__ = ("progress", "verified")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    VERIFIED_FIELD_NUMBER: _ClassVar[int]
+    progress: _inference_pb2.Progress
+    verified: Verified
+    def __init__(self, progress: _Optional[_Union[_inference_pb2.Progress, _Mapping]] = ..., verified: _Optional[_Union[Verified, _Mapping]] = ...) -> None: ...
+
+class Verified(_message.Message):
+    __slots__ = ("sha256", "recorded")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    recorded: bool
+    def __init__(self, sha256: _Optional[str] = ..., recorded: _Optional[bool] = ...) -> None: ...
