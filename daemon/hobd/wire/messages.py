@@ -16,7 +16,7 @@ WIRE_VERSION = 1
 MAX_FRAME_TO_WORKER_BYTES = 16 << 20
 MAX_FRAME_TO_BROKER_BYTES = 4 << 20
 
-Id = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+Id = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
 TokenId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
 Line = Annotated[str, msgspec.Meta(max_length=1000)]
