@@ -215,6 +215,7 @@ class End(Value, frozen=True):
 class Step(Message, frozen=True, tag=True):
     """All that one decode step brought, for all sequences, and how full the worker is."""
 
+    begun: list[Id]  # sequences of which the first tokens were computed
     deltas: list[Delta]
     ends: list[End]
     num_running: Count

@@ -1,0 +1,68 @@
+"""The broker's end of the wire to one worker: strict in what it takes, routing it to sessions.
+
+Must treat every byte as hostile: a surprise breaks the link, and a broken link kills the worker.
+Made by resident.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from hobd.wire import messages as m
+from hobd.wire.framing import FrameReader, WireError, encode
+
+
+class Link(asyncio.Protocol):
+    """Frames in both directions, and the phase of the worker's life.
+
+    `on_message` gets each allowed message; `on_broken(reason)` comes once, when the worker's end closed
+    (reason "") or broke the contract (what it did). Nothing comes after it.
+    """
+
+    def __init__(self, on_message: Callable[[m.Message], None], on_broken: Callable[[str], None]) -> None:
+        self.phase = m.Phase.STARTING
+        self._on_message = on_message
+        self._on_broken: Callable[[str], None] | None = on_broken
+        self._reader = FrameReader(of_worker=True)
+        self._transport: asyncio.Transport | None = None
+
+    def send(self, message: m.Message) -> None:
+        """Sends one message; to a worker that is gone it is dropped, as its sessions already know."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(encode(message))
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ------------------------------------------------------------------ asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for message in self._reader.feed(data):
+                self._check_phase(message)
+                self._on_message(message)
+        except WireError as error:
+            self._break(str(error))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._break("")
+
+    # ------------------------------------------------------------------ private steps
+
+    def _check_phase(self, message: m.Message) -> None:
+        kind = type(message)
+        if kind not in m.ALLOWED[self.phase]:
+            raise WireError(f"a {kind.__name__} while {self.phase.value}")
+        self.phase = m.NEXT_PHASE.get(kind, self.phase)
+
+    def _break(self, reason: str) -> None:
+        on_broken, self._on_broken = self._on_broken, None
+        if on_broken is not None:
+            self.close()
+            on_broken(reason)

@@ -1,0 +1,83 @@
+"""What a caller asks for and what comes back, in the broker's own words.
+
+Must stay data, with every text hidden from reprs. Built by api/convert.py, passed through broker.py
+and session.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hobd.wire.messages import Limits, Logprob, Prompt, Sampling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One generation. `model` is as the caller wrote it; empty means the default one."""
+
+    model: str
+    prompt: Prompt = field(repr=False)
+    sampling: Sampling = field(repr=False)
+    limits: Limits = field(repr=False)
+    priority: int
+    truncation: str = ""
+    max_queue_ms: int | None = None
+    max_total_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`stage` is verifying, loading, probing, queued or prefill."""
+
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    request_id: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDelta:
+    text: str = field(repr=False)
+    num_tokens: int
+    logprobs: list[Logprob] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What an answer took; milliseconds and tokens."""
+
+    request_id: str
+    model: str
+    model_sha256: str
+    template_sha256: str
+    engine_build: str
+    seed: int
+    num_prompt_tokens: int
+    num_cached_tokens: int
+    num_completion_tokens: int
+    queue_ms: int
+    load_ms: int
+    prefill_ms: int
+    decode_ms: int
+    num_dropped_tokens: int
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    reason: str  # eos, stop, max_tokens, context_full, cancelled, deadline
+    stop: str = field(repr=False)
+    receipt: Receipt
+
+
+Event = Progress | Started | TokenDelta | Warned | Finished

@@ -1,0 +1,56 @@
+"""One model, one process, no rights: `python -I -m hobd.worker`, started by the broker's supervisor.
+
+Must be confined before it imports or reads anything that a model file can influence, and must never
+be imported by the owner process. Its arguments are descriptors it was born with.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main(argv: list[str]) -> int:
+    """`--wire-fd N --model-fd N --parent PID [--sandbox none]`; exit status 0 after a Stop."""
+    arguments = dict(zip(argv[::2], argv[1::2], strict=True))
+    from hobd.sandbox import enter, hygiene
+
+    hygiene.die_with_parent(int(arguments["--parent"]))
+    sandbox = "none"
+    if arguments.get("--sandbox") != "none":
+        sandbox = str(enter.enter_worker())
+
+    # Forks, so it comes before any thread; and before the engine, so that the child stays small.
+    from hobd.worker.template import start_renderer
+
+    renderer = start_renderer()
+
+    import socket
+
+    from hobd.worker import llama, llama_engine
+    from hobd.worker.engine import EngineError
+    from hobd.worker.serve import serve
+
+    sock = socket.socket(fileno=int(arguments["--wire-fd"]))
+    try:
+        serve(
+            sock,
+            int(arguments["--model-fd"]),
+            load=llama_engine.load,
+            renderer=renderer,
+            engine_build=llama.build(),
+            sandbox=sandbox,
+        )
+    except EngineError as error:
+        print(f"hobd.worker: {error}", file=sys.stderr)
+        return 70
+    except (BrokenPipeError, ConnectionResetError):
+        return 0  # the broker went away
+    return 0
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stderr.flush()
+    # Not sys.exit: the intake thread may be inside native code, and nothing here needs finalizing.
+    os._exit(status)

@@ -1,0 +1,89 @@
+"""One answer in the making: from sampled tokens to text, with the counts its receipt will show.
+
+Must keep text back that may still become a stop string, and never log any. Made by intake.py, driven
+by loop.py on the loop's thread.
+"""
+
+from __future__ import annotations
+
+from hobd.wire.messages import Delta, End, Limits, Logprob
+from hobd.worker.engine import Sampler
+from hobd.worker.sequence import EndReason, Sequence
+from hobd.worker.text import TextStream
+
+
+class Answer:
+    """What the loop keeps for one request. Times are monotonic nanoseconds."""
+
+    __slots__ = (
+        "_arrived_ns", "_first_token_ns", "_last_token_ns", "_logprobs", "_num_tokens", "_started_ns", "_stop",
+        "_stream", "_text", "num_logprobs", "sampler", "sequence",
+    )  # fmt: skip
+
+    def __init__(self, sequence: Sequence, sampler: Sampler | None, limits: Limits, *, now_ns: int) -> None:
+        self.sequence = sequence
+        self.sampler = sampler
+        self.num_logprobs = limits.logprobs
+        self._stream = TextStream(limits.stop)
+        self._stop = ""
+        self._text = ""
+        self._num_tokens = 0
+        self._logprobs: list[Logprob] = []
+        self._arrived_ns = now_ns
+        self._started_ns = self._first_token_ns = self._last_token_ns = 0
+
+    def start(self, now_ns: int) -> bool:
+        """Marks the first step that computes something of it. True at the first call only."""
+        is_first = not self._started_ns
+        if is_first:
+            self._started_ns = now_ns
+        return is_first
+
+    def take(self, piece: bytes, logprob: Logprob | None, now_ns: int) -> bool:
+        """Adds one token. True when a stop string is complete: nothing may follow."""
+        if not self._first_token_ns:
+            self._first_token_ns = now_ns
+        self._last_token_ns = now_ns
+        self._num_tokens += 1
+        if logprob is not None:
+            self._logprobs.append(logprob)
+        pushed = self._stream.push(piece)
+        self._text += pushed.text
+        self._stop = pushed.stopped or ""
+        return pushed.stopped is not None
+
+    def delta(self) -> Delta | None:
+        """What became certain since the last call; None while all of it is held back."""
+        if not self._text:
+            return None
+        return self._cut_delta()
+
+    def end(self, reason: EndReason, now_ns: int) -> tuple[Delta | None, End]:
+        """The last text and the final counts. Frees the sampler."""
+        if reason is not EndReason.STOP:
+            self._text += self._stream.flush()
+        last = self._cut_delta() if self._text or self._num_tokens else None
+        if self.sampler is not None:
+            self.sampler.close()
+        return last, self._counts(reason, now_ns)
+
+    def _cut_delta(self) -> Delta:
+        delta = Delta(self.sequence.id, self._text, self._num_tokens, self._logprobs)
+        self._text, self._num_tokens, self._logprobs = "", 0, []
+        return delta
+
+    def _counts(self, reason: EndReason, now_ns: int) -> End:
+        started = self._started_ns or now_ns
+        first = self._first_token_ns or now_ns
+        last = self._last_token_ns or first
+        return End(
+            id=self.sequence.id,
+            reason=reason.value,
+            stop=self._stop,
+            num_prompt_tokens=self.sequence.num_prompt,
+            num_cached_tokens=0,
+            num_completion_tokens=self.sequence.num_generated,
+            queue_us=max(0, started - self._arrived_ns) // 1000,
+            prefill_us=max(0, first - started) // 1000,
+            decode_us=max(0, last - first) // 1000,
+        )

@@ -1,0 +1,124 @@
+"""What the loop needs of an engine: the seam between hob and llama.cpp, and the values that cross it.
+
+Must import nothing heavy: fakes and pure code use it too. Implemented by llama_engine.py and by
+tests/fakes/engine.py; used by load.py, intake.py and loop.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hobd.wire.messages import Logprob, Sampling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to load a model. Zeros mean: the engine chooses. `degraded` names a work-around, or is empty."""
+
+    context_tokens: int = 0
+    num_lanes: int = 1
+    batch_tokens: int = 512
+    num_threads: int = 0
+    kv_cells: int = 0
+    degraded: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a loaded model is, and what room it has."""
+
+    architecture: str
+    context_tokens: int  # the longest one sequence can get
+    num_lanes: int
+    total_cells: int  # KV cells that all lanes share
+    batch_tokens: int
+    num_threads: int
+    vocabulary: int
+    weights_bytes: int
+    template: str | None
+    bos_text: str
+    eos_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`tokens` of one lane, at positions from `start` on; `wants_logits` for the last of them."""
+
+    lane: int
+    start: int
+    tokens: Sequence[int]
+    wants_logits: bool
+
+
+class EngineError(Exception):
+    """The engine cannot do it; one sentence why, without text of a prompt."""
+
+
+class FileUnusable(EngineError):
+    """The model file is damaged, or no model that this build knows."""
+
+
+class MemoryShort(EngineError):
+    """There was not enough memory."""
+
+
+class Interrupted(Exception):
+    """`interrupt` was called during the decode; no slice of it counts."""
+
+
+class Sampler(Protocol):
+    """Chooses one sequence's tokens. Holds what penalties need to remember."""
+
+    def draw(self, row: int, position: int) -> int:
+        """The token for logits row `row` of the last decode; `position` keys the randomness."""
+
+    def accept(self, token: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """One loaded model. `decode` and `forget` belong to one thread; the rest may be called from another."""
+
+    facts: Facts
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]: ...
+
+    def piece(self, token: int) -> bytes:
+        """The token's bytes; empty for control tokens. A piece need not be whole UTF-8."""
+
+    def is_end(self, token: int) -> bool:
+        """Whether the model says with this token that it is done."""
+
+    def decode(self, slices: Sequence[Slice]) -> None:
+        """Computes all slices; logits rows then count the slices that wanted them, in order.
+
+        Raises:
+            Interrupted: nothing was kept of any slice.
+            MemoryShort: no room in the KV cache; nothing was kept.
+            EngineError: the engine is broken; the worker should end.
+        """
+
+    def forget(self, lane: int) -> None:
+        """Frees all cells of a lane."""
+
+    def interrupt(self) -> None:
+        """Makes a decode under way end early. Safe from any thread."""
+
+    def resume(self) -> None:
+        """Takes an `interrupt` back, before the next decode."""
+
+    def greedy(self, num_rows: int) -> list[int]:
+        """The likeliest token of each logits row of the last decode."""
+
+    def logprob(self, row: int, token: int, num_top: int) -> Logprob:
+        """A token's log-probability before any truncation or temperature, and the likeliest tokens'."""
+
+    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler | None:
+        """None when `sampling` is plain greedy, for which `greedy` is enough."""
+
+
+Loader = Callable[[int, Settings, Callable[[float], None]], Engine]
+"""(descriptor of the model file, settings, progress) -> engine. Raises FileUnusable or MemoryShort."""

@@ -1,0 +1,208 @@
+"""Turns what the broker sends into work for the loop: renders, tokenizes, checks that it fits.
+
+Must never decode or touch a lane: it runs on the worker's second thread, beside the loop. A request it
+cannot take is refused with numbers, never with text of the prompt. Made by worker/__main__.py.
+"""
+
+from __future__ import annotations
+
+import bisect
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from hobd.wire import messages as m
+from hobd.worker.answer import Answer
+from hobd.worker.engine import Engine
+from hobd.worker.sequence import Sequence
+from hobd.worker.template import Renderer, TemplateError, template_digest
+
+# Room for an answer that truncation leaves when the request does not say how much it wants.
+_ROOM_FOR_ANSWER = 256
+
+
+class Refusal(Exception):
+    """Why a request cannot be taken; `error` names the class of errors.py that the caller will see."""
+
+    def __init__(self, error: str, message: str, *, needed: int | None = None, available: int | None = None) -> None:
+        super().__init__(message)
+        self.error = error
+        self.message = message
+        self.needed = needed
+        self.available = available
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    tokens: list[int]
+    num_dropped: int
+    template_sha256: str
+
+
+class Intake:
+    """`on_message` for every message; answers go to `send`, new answers to `submit`, cancellations to `cancel`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        renderer: Renderer,
+        *,
+        send: Callable[[m.Message], None],
+        submit: Callable[[Answer], None],
+        cancel: Callable[[int], None],
+    ) -> None:
+        self._engine = engine
+        self._renderer = renderer
+        self._send = send
+        self._submit = submit
+        self._cancel = cancel
+        template = engine.facts.template
+        self._template_sha256 = template_digest(template) if template else ""
+
+    def on_message(self, message: m.Message) -> None:
+        """Handles one message from the broker; whatever goes wrong is that request's refusal alone."""
+        if isinstance(message, m.Cancel):
+            self._cancel(message.id)
+            return
+        if not isinstance(message, m.Submit | m.Tokenize | m.Detokenize | m.Render):
+            raise ValueError(f"a {type(message).__name__} while serving")
+        try:
+            self._take(message)
+        except Refusal as refusal:
+            self._send(
+                m.Refused(message.id, refusal.error, refusal.message[:1000], refusal.needed, refusal.available)
+            )
+        except MemoryError:
+            self._send(m.Refused(message.id, "OutOfMemory", "the worker has no memory for this request; send less"))
+
+    def _take(self, message: m.Submit | m.Tokenize | m.Detokenize | m.Render) -> None:
+        match message:
+            case m.Submit():
+                self._take_submit(message)
+            case m.Tokenize():
+                tokens = self._tokenize(message.text, message.add_special, message.parse_special)
+                self._send(m.Tokens(message.id, tokens))
+            case m.Detokenize():
+                self._check_tokens(message.tokens)
+                pieces = b"".join(self._engine.piece(token) for token in message.tokens)
+                self._send(m.Text(message.id, pieces.decode("utf-8", "replace")))
+            case m.Render():
+                text, tokens = self._render(message.prompt, _messages(message.prompt))
+                self._send(m.Rendered(message.id, text, len(tokens), self._template_sha256))
+
+    def _take_submit(self, request: m.Submit) -> None:
+        now_ns = time.monotonic_ns()
+        prepared = self._prepare(request)
+        if not prepared.tokens:
+            raise Refusal("InvalidRequest", "the prompt is empty; send at least one token of text")
+        self._check_tokens([token for token, _ in request.sampling.logit_bias])
+        limits = request.limits
+        sequence = Sequence(
+            request.id,
+            prepared.tokens,
+            priority=request.priority,
+            max_tokens=limits.max_tokens,
+            ignore_eos=limits.ignore_eos,
+        )
+        sampler = self._engine.new_sampler(request.sampling, prepared.tokens)
+        self._send(m.Admitted(request.id, len(prepared.tokens), prepared.num_dropped, prepared.template_sha256))
+        self._submit(Answer(sequence, sampler, limits, now_ns=now_ns))
+
+    # ------------------------------------------------------------------ prompts
+
+    def _prepare(self, request: m.Submit) -> _Prepared:
+        prompt = request.prompt
+        if isinstance(prompt, m.ChatPrompt):
+            return self._prepare_chat(prompt, request)
+        if isinstance(prompt, m.TokensPrompt):
+            self._check_tokens(prompt.ids)
+            tokens = list(prompt.ids)
+        else:
+            tokens = self._tokenize(prompt.text, True, prompt.parse_special)
+        return self._fit_raw(tokens, request)
+
+    def _fit_raw(self, tokens: list[int], request: m.Submit) -> _Prepared:
+        if len(tokens) <= self._available or request.truncation != "keep_end":
+            self._check_fits(len(tokens))
+            return _Prepared(tokens, 0, "")
+        kept = self._target(request)
+        return _Prepared(tokens[-kept:], len(tokens) - kept, "")
+
+    def _prepare_chat(self, prompt: m.ChatPrompt, request: m.Submit) -> _Prepared:
+        messages = _messages(prompt)
+        _, whole = self._render(prompt, messages)
+        if len(whole) <= self._available or request.truncation != "drop_oldest_messages":
+            self._check_fits(len(whole))
+            return _Prepared(whole, 0, self._template_sha256)
+        # The system prompt and the last message always stay; how many of the oldest others must go?
+        first = next((i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages))
+        target = self._target(request)
+
+        def tokens_without(num_dropped: int) -> list[int]:
+            return self._render(prompt, messages[:first] + messages[first + num_dropped :])[1]
+
+        candidates = range(1, len(messages) - first)
+        found = bisect.bisect_left(candidates, True, key=lambda n: len(tokens_without(n)) <= target)
+        if found == len(candidates):
+            self._check_fits(len(tokens_without(len(candidates))))  # the last message alone may still fit
+        kept = tokens_without(min(found + 1, len(candidates)))
+        return _Prepared(kept, len(whole) - len(kept), self._template_sha256)
+
+    def _render(self, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> tuple[str, list[int]]:
+        facts = self._engine.facts
+        if facts.template is None:
+            raise Refusal("NotSupported", "this model has no chat template; send raw text (`hob run --raw`) instead")
+        try:
+            text = self._renderer.render(
+                facts.template,
+                msgspec.json.encode(messages),
+                prompt.tools,
+                prompt.arguments,
+                add_generation_prompt=not prompt.continue_last,
+                continue_last=prompt.continue_last,
+                bos=facts.bos_text,
+                eos=facts.eos_text,
+            )
+        except TemplateError as error:
+            raise Refusal("InvalidRequest", f"the model's chat template refused the conversation: {error}") from None
+        has_bos = bool(facts.bos_text) and text.startswith(facts.bos_text)
+        return text, self._tokenize(text, not has_bos, True)
+
+    def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
+        return self._engine.tokenize(text, add_special=add_special, parse_special=parse_special)
+
+    # ------------------------------------------------------------------ limits
+
+    @property
+    def _available(self) -> int:
+        """Tokens a prompt may have: one place of the context is the answer's first token."""
+        return self._engine.facts.context_tokens - 1
+
+    def _target(self, request: m.Submit) -> int:
+        """How long a truncated prompt may be, so that the answer has room too."""
+        room = min(request.limits.max_tokens or _ROOM_FOR_ANSWER, self._engine.facts.context_tokens // 2)
+        return max(1, self._engine.facts.context_tokens - room)
+
+    def _check_fits(self, needed: int) -> None:
+        if needed > self._available:
+            raise Refusal(
+                "PromptTooLong",
+                f"the prompt has {needed} tokens and the model's context has room for {self._available}; "
+                "shorten it, or name a truncation strategy",
+                needed=needed,
+                available=self._available,
+            )
+
+    def _check_tokens(self, tokens: list[int]) -> None:
+        vocabulary = self._engine.facts.vocabulary
+        for token in tokens:
+            if token >= vocabulary:
+                raise Refusal("InvalidRequest", f"token {token} does not exist; this model has tokens 0 to {vocabulary - 1}")
+
+
+def _messages(prompt: m.ChatPrompt) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = msgspec.json.decode(prompt.messages, type=list[dict[str, Any]])
+    return messages

@@ -1,0 +1,68 @@
+"""llama.cpp's C functions, imported without the rest of llama-cpp-python.
+
+Must be the only module that imports llama_cpp. The package's __init__ pulls in chat formats, disk
+caches and a server's worth of modules (a quarter of a second); the low-level bindings are one module.
+Used by llama_engine.py and sampling.py.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import sys
+import types
+from collections import deque
+from typing import Any
+
+
+def _import_bindings() -> Any:
+    """`llama_cpp.llama_cpp`, with an empty package around it."""
+    spec = importlib.util.find_spec("llama_cpp")
+    if spec is None or spec.submodule_search_locations is None:
+        raise ImportError("llama-cpp-python is not installed; run `make demo`, or `pip install hob[engine]`")
+    package = types.ModuleType("llama_cpp")
+    package.__path__ = list(spec.submodule_search_locations)
+    package.__spec__ = spec
+    sys.modules.setdefault("llama_cpp", package)
+    return importlib.import_module("llama_cpp.llama_cpp")
+
+
+L = _import_bindings()
+lib: ctypes.CDLL = L._lib
+
+# Typed anew where the bindings' own types cost time in every step: an address is all we need.
+get_logits = lib["llama_get_logits"]
+get_logits.argtypes = [ctypes.c_void_p]
+get_logits.restype = ctypes.c_void_p
+decode = lib["llama_decode"]
+decode.argtypes = [ctypes.c_void_p, L.llama_batch]
+decode.restype = ctypes.c_int32
+
+_GGML_LOG_LEVEL_ERROR = 4
+_errors: deque[str] = deque(maxlen=8)
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+def _on_log(level: int, text: bytes, _: int | None) -> None:
+    if level == _GGML_LOG_LEVEL_ERROR:
+        _errors.append(text.decode("utf-8", "replace").strip())
+
+
+def silence() -> None:
+    """Sends llama.cpp's log nowhere, but for the last errors, which `last_errors` hands out."""
+    L.llama_log_set(_on_log, ctypes.c_void_p(0))
+
+
+def last_errors() -> str:
+    """The newest error lines as one printable line. They can quote metadata of the model file, never a prompt."""
+    text = "; ".join(_errors)
+    _errors.clear()
+    return "".join(c if c.isprintable() else "?" for c in text)[:500]
+
+
+def build() -> str:
+    """Which engine this is, as receipts name it."""
+    from importlib.metadata import version
+
+    return f"llama-cpp-python {version('llama-cpp-python')}"

@@ -1,0 +1,283 @@
+"""One model in llama.cpp: load it from a descriptor, decode slices of many lanes, hand out logits.
+
+Must not know of requests, text streams or the wire. `decode` and `forget` belong to the loop's thread;
+tokenizing, which only reads the vocabulary, to any. Made by worker/__main__.py through `load`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hobd.wire.messages import Logprob, Sampling
+from hobd.worker import llama
+from hobd.worker.engine import EngineError, Facts, FileUnusable, Interrupted, MemoryShort, Settings, Slice
+from hobd.worker.llama import L
+from hobd.worker.sampling import ChainSampler, is_greedy, logprob_of
+
+_MAX_DEFAULT_CONTEXT = 8192
+_OUT_OF_CELLS, _ABORTED = 1, 2
+_MAGIC = b"GGUF"
+
+
+def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> LlamaEngine:
+    """Loads the model behind a descriptor. Raises FileUnusable or MemoryShort."""
+    llama.silence()
+    L.llama_backend_init()
+    model = _load_model(model_fd, settings, progress)
+    try:
+        context, context_tokens = _new_context(model, settings)
+    except EngineError:
+        L.llama_model_free(model)
+        raise
+    return LlamaEngine(model, context, context_tokens, settings)
+
+
+class LlamaEngine:
+    """Implements the Engine protocol; see engine.py for what each call promises."""
+
+    def __init__(self, model: Any, context: Any, context_tokens: int, settings: Settings) -> None:
+        self._model = model
+        self._context = context
+        self._vocab = L.llama_model_get_vocab(model)
+        self._memory = L.llama_get_memory(context)
+        self._num_rows = 0
+        self._row_types: dict[int, Any] = {}
+        self.facts = _facts(model, context, self._vocab, context_tokens, settings)
+        self._pieces: dict[int, bytes] = {}
+        self._ends: dict[int, bool] = {}
+        self._batch = _Batch(settings.batch_tokens)
+        # llama.cpp asks this callback at every node of the graph, on its own threads, so it must not be
+        # Python. strlen() is the C function we need: 0 (go on) for an empty string, 1 (abort) for "x".
+        self._abort_flag = ctypes.create_string_buffer(2)
+        strlen = ctypes.cast(ctypes.CDLL(None).strlen, L.ggml_abort_callback)
+        L.llama_set_abort_callback(context, strlen, ctypes.cast(self._abort_flag, ctypes.c_void_p))
+        self._strlen = strlen
+
+    # ------------------------------------------------------------------ text and tokens
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        raw = text.encode("utf-8")
+        room = len(raw) + 8
+        tokens = (ctypes.c_int32 * room)()
+        count = L.llama_tokenize(self._vocab, raw, len(raw), tokens, room, add_special, parse_special)
+        if count < 0:
+            tokens = (ctypes.c_int32 * -count)()
+            count = L.llama_tokenize(self._vocab, raw, len(raw), tokens, -count, add_special, parse_special)
+        return list(tokens[:count])
+
+    def piece(self, token: int) -> bytes:
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = _piece(self._vocab, token, special=False)
+        return known
+
+    def is_end(self, token: int) -> bool:
+        known = self._ends.get(token)
+        if known is None:
+            known = self._ends[token] = bool(L.llama_vocab_is_eog(self._vocab, token))
+        return known
+
+    # ------------------------------------------------------------------ steps
+
+    def decode(self, slices: Sequence[Slice]) -> None:
+        batch = self._batch
+        batch.fill(slices)
+        status = llama.decode(self._context, batch.struct)
+        if status == 0:
+            self._num_rows = batch.num_rows
+            return
+        self._num_rows = 0
+        self._roll_back(slices)
+        if status == _ABORTED:
+            raise Interrupted
+        if status == _OUT_OF_CELLS:
+            raise MemoryShort("the KV cache has no room for the next step")
+        raise EngineError(f"llama_decode failed with {status}: {llama.last_errors()}")
+
+    def forget(self, lane: int) -> None:
+        L.llama_memory_seq_rm(self._memory, lane, -1, -1)
+
+    def interrupt(self) -> None:
+        self._abort_flag[0] = b"x"
+
+    def resume(self) -> None:
+        self._abort_flag[0] = b"\0"
+
+    def _roll_back(self, slices: Sequence[Slice]) -> None:
+        """Removes the cells that a failed decode left behind, so that the same slices can come again."""
+        for piece in slices:
+            if not L.llama_memory_seq_rm(self._memory, piece.lane, piece.start, -1):
+                # Recurrent memory cannot step back; only a lane that starts anew is sound.
+                raise EngineError("this model's memory cannot take back an unfinished step")
+
+    # ------------------------------------------------------------------ choosing
+
+    def greedy(self, num_rows: int) -> list[int]:
+        tokens: list[int] = self.rows()[:num_rows].argmax(axis=1).tolist()
+        return tokens
+
+    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> ChainSampler | None:
+        if is_greedy(sampling):
+            return None
+        return ChainSampler(
+            sampling, prompt, vocab=self._vocab, context_tokens=self.facts.context_tokens, rows=self.rows
+        )
+
+    def logprob(self, row: int, token: int, num_top: int) -> Logprob:
+        num_top = min(num_top, self.facts.vocabulary)
+        return logprob_of(self.rows()[row], token, num_top, lambda t: _piece(self._vocab, t, special=True))
+
+    def rows(self) -> npt.NDArray[np.float32]:
+        """Logits of the last decode, shape (rows wanted, vocabulary); valid until the next decode."""
+        count = self._num_rows
+        row_type = self._row_types.get(count)
+        if row_type is None:
+            row_type = self._row_types[count] = ctypes.c_float * (count * self.facts.vocabulary)
+        address = llama.get_logits(self._context)
+        return np.frombuffer(row_type.from_address(address), np.float32).reshape(count, self.facts.vocabulary)
+
+    def close(self) -> None:
+        """Frees the model and its memory. The engine is of no use afterwards."""
+        L.llama_free(self._context)
+        L.llama_model_free(self._model)
+
+
+class _Batch:
+    """A llama_batch over NumPy arrays, allocated once; filling it is a few slice assignments."""
+
+    def __init__(self, capacity: int) -> None:
+        self._tokens = np.zeros(capacity, np.int32)
+        self._positions = np.zeros(capacity, np.int32)
+        self._lanes = np.zeros(capacity, np.int32)
+        self._wanted = np.zeros(capacity, np.int8)
+        self._ones = np.ones(capacity, np.int32)
+        # seq_id is an array of pointers, one for each token, to its (single) lane.
+        self._lane_pointers = self._lanes.ctypes.data + 4 * np.arange(capacity, dtype=np.uint64)
+        self._steps = np.arange(capacity, dtype=np.int32)
+        self.num_rows = 0
+        self.struct = L.llama_batch()
+        self.struct.token = self._tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        self.struct.pos = self._positions.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        self.struct.n_seq_id = self._ones.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        self.struct.seq_id = self._lane_pointers.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(ctypes.c_int32)))
+        self.struct.logits = self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
+
+    def fill(self, slices: Sequence[Slice]) -> None:
+        end = 0
+        rows = 0
+        for piece in slices:
+            begin, end = end, end + len(piece.tokens)
+            self._tokens[begin:end] = piece.tokens
+            self._positions[begin:end] = self._steps[: end - begin] + piece.start
+            self._lanes[begin:end] = piece.lane
+            self._wanted[begin:end] = 0
+            if piece.wants_logits:
+                self._wanted[end - 1] = 1
+                rows += 1
+        self.struct.n_tokens = end
+        self.num_rows = rows
+
+
+# ---------------------------------------------------------------------- loading
+
+
+def _load_model(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> Any:
+    magic = os.pread(model_fd, 4, 0)
+    if magic != _MAGIC:
+        raise FileUnusable("it is not a GGUF file (its first four bytes are not `GGUF`)")
+    params = L.llama_model_default_params()
+    params.use_extra_bufts = not settings.degraded
+    on_progress = _progress_callback(progress)
+    params.progress_callback = on_progress
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.fdopen.restype = ctypes.c_void_p
+    file = libc.fdopen(os.dup(model_fd), b"rb")
+    if not file:
+        raise FileUnusable(f"its descriptor cannot be read: {os.strerror(ctypes.get_errno())}")
+    try:
+        model = L.llama_model_load_from_file_ptr(file, params)
+    finally:
+        libc.fclose(ctypes.c_void_p(file))
+    if not model:
+        raise FileUnusable(f"llama.cpp cannot load it: {llama.last_errors() or 'no reason given'}")
+    return model
+
+
+def _progress_callback(progress: Callable[[float], None]) -> Any:
+    """llama.cpp calls for every tensor; a report for each twentieth is plenty."""
+    told = -1
+
+    def on_progress(fraction: float, _: int | None) -> bool:
+        nonlocal told
+        if int(fraction * 20) > told:
+            told = int(fraction * 20)
+            progress(fraction)
+        return True
+
+    return L.llama_progress_callback(on_progress)
+
+
+def _new_context(model: Any, settings: Settings) -> tuple[Any, int]:
+    trained = int(L.llama_model_n_ctx_train(model))
+    context_tokens = settings.context_tokens or min(trained, _MAX_DEFAULT_CONTEXT)
+    params = L.llama_context_default_params()
+    params.n_ctx = max(settings.kv_cells, context_tokens)
+    params.n_batch = params.n_ubatch = settings.batch_tokens
+    params.n_seq_max = settings.num_lanes
+    params.n_threads = params.n_threads_batch = _num_threads(settings)
+    params.kv_unified = True  # all lanes draw on one pool of cells
+    params.no_perf = True
+    context = L.llama_init_from_model(model, params)
+    if not context:
+        raise MemoryShort(
+            f"no memory for a context of {params.n_ctx} cells: {llama.last_errors() or 'no reason given'}"
+        )
+    # llama.cpp may round the cells; a single sequence stays inside what was asked for.
+    return context, min(context_tokens, int(L.llama_n_ctx(context)))
+
+
+def _num_threads(settings: Settings) -> int:
+    return settings.num_threads or max(1, len(os.sched_getaffinity(0)))
+
+
+def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: Settings) -> Facts:
+    vocabulary = int(L.llama_vocab_n_tokens(vocab))
+    template = L.llama_model_chat_template(model, None)
+    return Facts(
+        architecture=_meta(model, b"general.architecture"),
+        context_tokens=context_tokens,
+        num_lanes=settings.num_lanes,
+        total_cells=int(L.llama_n_ctx(context)),
+        batch_tokens=settings.batch_tokens,
+        num_threads=_num_threads(settings),
+        vocabulary=vocabulary,
+        weights_bytes=int(L.llama_model_size(model)),
+        template=template.decode("utf-8", "replace") if template else None,
+        bos_text=_special_text(vocab, L.llama_vocab_bos(vocab)),
+        eos_text=_special_text(vocab, L.llama_vocab_eos(vocab)),
+    )
+
+
+def _meta(model: Any, key: bytes) -> str:
+    buffer = ctypes.create_string_buffer(200)
+    length = L.llama_model_meta_val_str(model, key, buffer, len(buffer))
+    return buffer.value.decode("utf-8", "replace") if length > 0 else "unknown"
+
+
+def _special_text(vocab: Any, token: int) -> str:
+    return _piece(vocab, token, special=True).decode("utf-8", "replace") if token >= 0 else ""
+
+
+def _piece(vocab: Any, token: int, *, special: bool) -> bytes:
+    buffer = ctypes.create_string_buffer(64)
+    length = L.llama_token_to_piece(vocab, token, buffer, len(buffer), 0, special)
+    if length < 0:
+        buffer = ctypes.create_string_buffer(-length)
+        length = L.llama_token_to_piece(vocab, token, buffer, len(buffer), 0, special)
+    return buffer.raw[:length]

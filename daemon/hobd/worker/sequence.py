@@ -1,0 +1,82 @@
+"""One generation as the scheduler sees it: tokens, counts and a state; never text.
+
+Must stay pure: no clock, no I/O. Made by intake.py, moved through its states by scheduler.py only.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class State(Enum):
+    """
+    QUEUED ──lane──> PREFILL ──all computed──> DECODE ──> ENDED
+       ^                │                        │
+       └────────────────┴──────preempted─────────┘        (any state can end by cancellation)
+    """
+
+    QUEUED = "queued"
+    PREFILL = "prefill"
+    DECODE = "decode"
+    ENDED = "ended"
+
+
+class EndReason(Enum):
+    EOS = "eos"
+    STOP = "stop"
+    MAX_TOKENS = "max_tokens"
+    CONTEXT_FULL = "context_full"
+    CANCELLED = "cancelled"
+
+
+class Sequence:
+    """`tokens` are the prompt's and then the generated ones.
+
+        tokens   0 ........ num_computed ........ len(tokens)
+                 in the KV cache      still to be computed
+
+    While decoding exactly one token is still to be computed: the one sampled last.
+    """
+
+    __slots__ = (
+        "arrival",
+        "id",
+        "ignore_eos",
+        "lane",
+        "max_tokens",
+        "num_computed",
+        "num_preemptions",
+        "num_prompt",
+        "priority",
+        "state",
+        "tokens",
+    )
+
+    def __init__(
+        self, id: int, prompt: list[int], *, priority: int = 1, max_tokens: int | None = None, ignore_eos: bool = False
+    ) -> None:
+        if not prompt:
+            raise ValueError("a sequence needs at least one token")
+        self.id = id
+        self.tokens = prompt
+        self.num_prompt = len(prompt)
+        self.priority = priority
+        self.max_tokens = max_tokens
+        self.ignore_eos = ignore_eos
+        self.arrival = 0
+        self.lane: int | None = None
+        self.num_computed = 0
+        self.num_preemptions = 0
+        self.state = State.QUEUED
+
+    def __repr__(self) -> str:
+        return f"Sequence({self.id}, {self.state.value}, {self.num_computed}/{len(self.tokens)})"
+
+    @property
+    def num_generated(self) -> int:
+        return len(self.tokens) - self.num_prompt
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Who goes first: the smaller."""
+        return (self.priority, self.arrival)

@@ -1,0 +1,117 @@
+"""A worker's life after its confinement: say hello, load, probe, serve until told to stop.
+
+Must meet the broker only through the one socket it was born with. Called by worker/__main__.py; tests
+call it with a fake loader.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+from hobd.wire import messages as m
+from hobd.wire.framing import FrameReader, encode
+from hobd.worker.engine import Engine, EngineError, FileUnusable, Loader, Settings, Slice
+from hobd.worker.intake import Intake
+from hobd.worker.loop import Loop
+from hobd.worker.template import Renderer
+
+_READ_BYTES = 1 << 18
+
+
+class Wire:
+    """The worker's end: `send` from any thread, `receive` from one."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._lock = threading.Lock()
+
+    def send(self, message: m.Message) -> None:
+        frame = encode(message)
+        with self._lock:
+            self._sock.sendall(frame)
+
+    def receive(self) -> Iterator[m.Message]:
+        """Every message until the broker closes its end."""
+        reader = FrameReader(of_worker=False)
+        while data := self._sock.recv(_READ_BYTES):
+            yield from reader.feed(data)
+
+
+def serve(
+    sock: socket.socket, model_fd: int, *, load: Loader, renderer: Renderer, engine_build: str, sandbox: str
+) -> None:
+    """Returns when the broker says Stop or goes away."""
+    wire = Wire(sock)
+    wire.send(m.Hello(m.WIRE_VERSION, engine_build, sandbox))
+    messages = wire.receive()
+    settings = _await_load(messages)
+    if settings is None:
+        return
+    try:
+        engine = load(model_fd, settings, lambda fraction: wire.send(m.Loading(min(1.0, max(0.0, fraction)))))
+        os.close(model_fd)
+        wire.send(m.Probing())
+        _probe(engine)
+    except EngineError as error:
+        kind = "unusable" if isinstance(error, FileUnusable) else "memory"
+        wire.send(m.LoadFailed(kind, str(error)[:1000]))
+        return
+    wire.send(_ready(engine))
+    _serve_loaded(engine, renderer, wire, messages)
+
+
+def _await_load(messages: Iterator[m.Message]) -> Settings | None:
+    message = next(messages, None)
+    if not isinstance(message, m.Load):
+        return None
+    return Settings(
+        context_tokens=message.context_tokens,
+        num_lanes=message.num_lanes,
+        batch_tokens=message.batch_tokens,
+        num_threads=message.num_threads,
+        kv_cells=message.kv_cells,
+        degraded=message.degraded,
+    )
+
+
+def _probe(engine: Engine) -> None:
+    """One decode. A build that this processor cannot run dies here, where the broker knows what it means."""
+    engine.decode([Slice(0, 0, [0], True)])
+    engine.greedy(1)
+    engine.forget(0)
+
+
+def _ready(engine: Engine) -> m.Ready:
+    facts = engine.facts
+    return m.Ready(
+        architecture=facts.architecture,
+        context_tokens=facts.context_tokens,
+        num_lanes=facts.num_lanes,
+        total_cells=facts.total_cells,
+        num_threads=facts.num_threads,
+        vocabulary=facts.vocabulary,
+        weights_bytes=facts.weights_bytes,
+        has_template=facts.template is not None,
+    )
+
+
+def _serve_loaded(engine: Engine, renderer: Renderer, wire: Wire, messages: Iterator[m.Message]) -> None:
+    """The loop here, the intake on a thread beside it."""
+    loop = Loop(engine, wire.send)
+    intake = Intake(engine, renderer, send=wire.send, submit=loop.submit, cancel=loop.cancel)
+    thread = threading.Thread(target=_take_in, args=(messages, intake.on_message, loop.stop), name="intake", daemon=True)
+    thread.start()
+    loop.run()
+
+
+def _take_in(messages: Iterator[m.Message], on_message: Callable[[m.Message], None], stop: Callable[[], None]) -> None:
+    try:
+        for message in messages:
+            if isinstance(message, m.Stop):
+                break
+            on_message(message)
+    finally:
+        stop()
