@@ -1,4 +1,4 @@
-"""Writes llama-architecture models of half a megabyte with random weights, and files that only pretend to be one.
+"""Writes random-weight llama models of half a megabyte, and files that only pretend to be a model.
 
 Must never read the network, the clock or unseeded randomness: the same arguments give the same bytes.
 Called by fixtures and by tests that need a real engine but no sensible answer.
@@ -30,7 +30,7 @@ ESCAPING_TEMPLATE = "{{ ''.__class__.__mro__[1].__subclasses__() }}"
 END_OF_TEXT, TURN_START, TURN_END = 0, 1, 2
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 # "Ġ" is how byte-level BPE writes a space. Each merge makes a token, so that words are not all single bytes.
-MERGES = ("t h", "th e", "Ġ the", "i n", "e r", "a n", "an d", "Ġ and", "o n", "Ġ a", "Ġ i", "Ġ s", "h e", "l l")
+MERGES = "t h|th e|Ġ the|i n|e r|a n|an d|Ġ and|o n|Ġ a|Ġ i|Ġ s|h e|l l".split("|")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def write_tiny_model(
     seed: int = 0,
     context: int = 512,
     template: str | None = CHATML,
-    shape: Shape = Shape(),  # noqa: B008  frozen
+    shape: Shape = Shape(),
     printable: bool = True,
     ends: bool = False,
 ) -> Path:
@@ -112,7 +112,7 @@ def _write_vocabulary(writer: gguf.GGUFWriter, tokens: list[str]) -> None:
     writer.add_vocab_size(len(tokens))
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
-    writer.add_token_merges(list(MERGES))
+    writer.add_token_merges(MERGES)
     writer.add_bos_token_id(TURN_START)
     writer.add_eos_token_id(TURN_END)
     writer.add_eot_token_id(END_OF_TEXT)

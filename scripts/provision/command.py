@@ -37,27 +37,20 @@ def run(
     log_path.parent.mkdir(parents=True, exist_ok=True)
     tail: deque[str] = deque(maxlen=SHOWN_LINES)
     with log_path.open("a") as written, Progress(title, terminal=place.on_terminal()) as progress:
-        code = _follow(argv, environ or {}, lambda text: _on_line(text, written.write, tail, reader, progress))
+
+        def on_line(text: str) -> None:
+            if reader and (reached := reader(text)):
+                progress.reach(*reached)
+            written.write(text)
+            tail.append(text)
+
+        code = _follow(argv, environ or {}, on_line)
     if code != 0:
         _show(tail)
         raise SetupError(
             f"{title[0].lower()}{title[1:]} failed (exit status {code}); "
             f"the whole log is {place.shown(log_path)}{'; ' + hint if hint else ''}"
         )
-
-
-def _on_line(
-    text: str,
-    write: Callable[[str], int],
-    tail: deque[str],
-    reader: Reader | None,
-    progress: Progress,
-) -> None:
-    reached = reader(text) if reader else None
-    if reached:
-        progress.reach(*reached)
-    write(text)
-    tail.append(text)
 
 
 def _follow(argv: Sequence[str | Path], environ: Mapping[str, str], on_line: Callable[[str], None]) -> int:

@@ -61,7 +61,7 @@ def _build(shelf: Path) -> Path:
 
 def _install_tools(venv: Path) -> Path:
     """CMake, Ninja and the build backend, pinned, in an environment that goes when the wheel is built."""
-    command.run("Installing build tools", [place.UV, "venv", venv], log="build")
+    command.run("Making room to build", [place.UV, "venv", venv], log="build")
     command.run(
         "Installing build tools",
         [

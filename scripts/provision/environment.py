@@ -57,7 +57,8 @@ def _create() -> None:
         return
     if subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True).returncode:
         raise SetupError(
-            f"{sys.executable} comes without venv; install it (Debian: apt install python3-venv) and run it again"
+            f"{sys.executable} comes without venv; "
+            "install it (Debian: apt install python3-venv) and run it again"
         )
     command.run("Creating .venv", [sys.executable, "-m", "venv", "--clear", place.VENV], log="venv")
 

@@ -69,10 +69,10 @@ class Progress:
 
 
 def line(title: str, done: int, total: int, elapsed: str) -> str:
-    """`Compiling  [#####       ] 26/136  1:12`; without a total, the bar is empty."""
-    filled = WIDTH * done // total if total else 0
-    count = f"{done}/{total}" if total else "..."
-    return f"{title}  [{'#' * filled:{WIDTH}}] {count}  {elapsed}"
+    """`Compiling  [#####       ] 26/136  1:12`; without a total there is no bar."""
+    if not total:
+        return f"{title} ...  {elapsed}"
+    return f"{title}  [{'#' * (WIDTH * done // total):{WIDTH}}] {done}/{total}  {elapsed}"
 
 
 def _write(text: str) -> None:

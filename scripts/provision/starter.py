@@ -1,4 +1,4 @@
-"""The starter model: a small one that answers within a second of being asked, in the daemon's models directory.
+"""The starter model: a small one, quick to answer, in the daemon's models directory.
 
 Must place it whole or not at all, and must leave alone what somebody else has put there.
 Called by scripts/starter_model.

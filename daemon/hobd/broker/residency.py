@@ -147,7 +147,11 @@ class Residency:
         if num_over <= 0:
             return ()
         idle = sorted(
-            (name for name, t in self._tenants.items() if t.place is Place.READY and not t.leases and not t.pinned),
+            (
+                name
+                for name, t in self._tenants.items()
+                if t.place is Place.READY and not t.leases and not t.pinned
+            ),
             key=lambda name: self._tenants[name].last_used,
         )
         if len(idle) < num_over:

@@ -65,4 +65,6 @@ class FrameReader:
             return self._decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             # ValidationError names the path and the types, not the value.
-            raise WireError(f"a frame of {len(body)} bytes that is no message: {type(error).__name__}") from None
+            raise WireError(
+                f"a frame of {len(body)} bytes that is no message: {type(error).__name__}"
+            ) from None

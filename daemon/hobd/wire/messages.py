@@ -158,7 +158,7 @@ class Loading(Message, frozen=True, tag=True):
 
 
 class Probing(Message, frozen=True, tag=True):
-    """The first decode begins. A worker that dies now shows that this machine cannot run this build as it is."""
+    """The first decode begins. Who dies now shows that this machine cannot run this build as it is."""
 
 
 class Ready(Message, frozen=True, tag=True):

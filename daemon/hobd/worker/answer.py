@@ -16,9 +16,19 @@ class Answer:
     """What the loop keeps for one request. Times are monotonic nanoseconds."""
 
     __slots__ = (
-        "_arrived_ns", "_first_token_ns", "_last_token_ns", "_logprobs", "_num_tokens", "_started_ns", "_stop",
-        "_stream", "_text", "num_logprobs", "sampler", "sequence",
-    )  # fmt: skip
+        "_arrived_ns",
+        "_first_token_ns",
+        "_last_token_ns",
+        "_logprobs",
+        "_num_tokens",
+        "_started_ns",
+        "_stop",
+        "_stream",
+        "_text",
+        "num_logprobs",
+        "sampler",
+        "sequence",
+    )
 
     def __init__(self, sequence: Sequence, sampler: Sampler | None, limits: Limits, *, now_ns: int) -> None:
         self.sequence = sequence

@@ -27,7 +27,9 @@ _ROOM_FOR_ANSWER = 256
 class Refusal(Exception):
     """Why a request cannot be taken; `error` names the class of errors.py that the caller will see."""
 
-    def __init__(self, error: str, message: str, *, needed: int | None = None, available: int | None = None) -> None:
+    def __init__(
+        self, error: str, message: str, *, needed: int | None = None, available: int | None = None
+    ) -> None:
         super().__init__(message)
         self.error = error
         self.message = message
@@ -43,7 +45,7 @@ class _Prepared:
 
 
 class Intake:
-    """`on_message` for every message; answers go to `send`, new answers to `submit`, cancellations to `cancel`."""
+    """`on_message` for every message. Replies go to `send`, new answers and cancellations to the loop."""
 
     def __init__(
         self,
@@ -73,10 +75,14 @@ class Intake:
             self._take(message)
         except Refusal as refusal:
             self._send(
-                m.Refused(message.id, refusal.error, refusal.message[:1000], refusal.needed, refusal.available)
+                m.Refused(
+                    message.id, refusal.error, refusal.message[:1000], refusal.needed, refusal.available
+                )
             )
         except MemoryError:
-            self._send(m.Refused(message.id, "OutOfMemory", "the worker has no memory for this request; send less"))
+            self._send(
+                m.Refused(message.id, "OutOfMemory", "the worker has no memory for this request; send less")
+            )
 
     def _take(self, message: m.Submit | m.Tokenize | m.Detokenize | m.Render) -> None:
         match message:
@@ -108,7 +114,9 @@ class Intake:
             ignore_eos=limits.ignore_eos,
         )
         sampler = self._engine.new_sampler(request.sampling, prepared.tokens)
-        self._send(m.Admitted(request.id, len(prepared.tokens), prepared.num_dropped, prepared.template_sha256))
+        self._send(
+            m.Admitted(request.id, len(prepared.tokens), prepared.num_dropped, prepared.template_sha256)
+        )
         self._submit(Answer(sequence, sampler, limits, now_ns=now_ns))
 
     # ------------------------------------------------------------------ prompts
@@ -138,7 +146,9 @@ class Intake:
             self._check_fits(len(whole))
             return _Prepared(whole, 0, self._template_sha256)
         # The system prompt and the last message always stay; how many of the oldest others must go?
-        first = next((i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages))
+        first = next(
+            (i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages)
+        )
         target = self._target(request)
 
         def tokens_without(num_dropped: int) -> list[int]:
@@ -154,7 +164,9 @@ class Intake:
     def _render(self, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> tuple[str, list[int]]:
         facts = self._engine.facts
         if facts.template is None:
-            raise Refusal("NotSupported", "this model has no chat template; send raw text (`hob run --raw`) instead")
+            raise Refusal(
+                "NotSupported", "this model has no chat template; send raw text (`hob run --raw`) instead"
+            )
         try:
             text = self._renderer.render(
                 facts.template,
@@ -167,7 +179,7 @@ class Intake:
                 eos=facts.eos_text,
             )
         except TemplateError as error:
-            raise Refusal("InvalidRequest", f"the model's chat template refused the conversation: {error}") from None
+            raise Refusal(error.error, error.message) from None
         has_bos = bool(facts.bos_text) and text.startswith(facts.bos_text)
         return text, self._tokenize(text, not has_bos, True)
 
@@ -200,7 +212,10 @@ class Intake:
         vocabulary = self._engine.facts.vocabulary
         for token in tokens:
             if token >= vocabulary:
-                raise Refusal("InvalidRequest", f"token {token} does not exist; this model has tokens 0 to {vocabulary - 1}")
+                raise Refusal(
+                    "InvalidRequest",
+                    f"token {token} does not exist; this model has tokens 0 to {vocabulary - 1}",
+                )
 
 
 def _messages(prompt: m.ChatPrompt) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def silence() -> None:
 
 
 def last_errors() -> str:
-    """The newest error lines as one printable line. They can quote metadata of the model file, never a prompt."""
+    """The newest error lines as one printable line. They may quote the model file, never a prompt."""
     text = "; ".join(_errors)
     _errors.clear()
     return "".join(c if c.isprintable() else "?" for c in text)[:500]

@@ -165,7 +165,9 @@ class _Batch:
         self.struct.token = self._tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         self.struct.pos = self._positions.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         self.struct.n_seq_id = self._ones.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        self.struct.seq_id = self._lane_pointers.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(ctypes.c_int32)))
+        self.struct.seq_id = self._lane_pointers.ctypes.data_as(
+            ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))
+        )
         self.struct.logits = self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
 
     def fill(self, slices: Sequence[Slice]) -> None:

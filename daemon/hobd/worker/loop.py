@@ -61,7 +61,8 @@ class Loop:
         """Returns after `stop`. Raises EngineError when the engine is broken."""
         is_idle = False
         while True:
-            # An interrupt set from here on is seen by the next decode, and what caused it is in the inbox by then.
+            # What causes an interrupt is in the inbox before the interrupt is set. So one that is lost here
+            # is received below, and one that comes later is seen by the decode.
             self._engine.resume()
             if not self._receive(is_idle):
                 return
@@ -126,7 +127,11 @@ class Loop:
         wanting = [self._answers[work.sequence.id] for work in plan.work if work.wants_logits]
         if not wanting:
             return []
-        tokens = self._engine.greedy(len(wanting)) if any(a.sampler is None for a in wanting) else [0] * len(wanting)
+        tokens = (
+            self._engine.greedy(len(wanting))
+            if any(a.sampler is None for a in wanting)
+            else [0] * len(wanting)
+        )
         for row, answer in enumerate(wanting):
             if answer.sampler is not None:
                 tokens[row] = answer.sampler.draw(row, answer.sequence.num_generated)

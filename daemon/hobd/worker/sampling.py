@@ -43,7 +43,13 @@ class ChainSampler:
     """One sequence's sampler chain. `rows` gives the logits of the last decode, shape (n, vocabulary)."""
 
     def __init__(
-        self, sampling: Sampling, prompt: Sequence[int], *, vocab: Any, context_tokens: int, rows: Callable[[], Row]
+        self,
+        sampling: Sampling,
+        prompt: Sequence[int],
+        *,
+        vocab: Any,
+        context_tokens: int,
+        rows: Callable[[], Row],
     ) -> None:
         self._sampling = sampling
         self._rows = rows
@@ -122,7 +128,9 @@ def _build_chain(s: Sampling, vocab: Any, size: int, context_tokens: int) -> Any
         L.llama_sampler_chain_add(chain, sampler)
 
     if s.logit_bias:
-        biases = (L.llama_logit_bias * len(s.logit_bias))(*(L.llama_logit_bias(t, b) for t, b in s.logit_bias))
+        biases = (L.llama_logit_bias * len(s.logit_bias))(
+            *(L.llama_logit_bias(t, b) for t, b in s.logit_bias)
+        )
         add(L.llama_sampler_init_logit_bias(size, len(s.logit_bias), biases))
     if s.repeat_penalty != 1 or s.frequency_penalty != 0 or s.presence_penalty != 0:
         add(

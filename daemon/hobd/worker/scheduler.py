@@ -87,7 +87,9 @@ class Scheduler:
         if sequence.id in self._sequences:
             raise ValueError(f"sequence {sequence.id} is already here")
         if len(sequence.tokens) >= self.context_tokens:
-            raise ValueError(f"{len(sequence.tokens)} tokens leave no room in a context of {self.context_tokens}")
+            raise ValueError(
+                f"{len(sequence.tokens)} tokens leave no room in a context of {self.context_tokens}"
+            )
         self._arrivals += 1
         sequence.arrival = self._arrivals
         self._sequences[sequence.id] = sequence
@@ -132,7 +134,7 @@ class Scheduler:
         return outcomes
 
     def preempt_last(self) -> bool:
-        """Makes room after the engine found none: the last in rank gives up its cells. False if one is left."""
+        """Makes room when the engine found none: the last in rank gives its up. False if it is alone."""
         if len(self._running) < 2:
             return False
         self._preempt(max(self._running, key=lambda sequence: sequence.rank))
@@ -174,7 +176,8 @@ class Scheduler:
         return [Work(sequence, sequence.num_computed, 1, True) for sequence in answering]
 
     def _prefill_budget(self, num_answering: int) -> int:
-        budget = self._batch_tokens - num_answering
+        """Tokens of prompts in this step: what batch, politeness and cells leave."""
+        budget = min(self._batch_tokens, self.total_cells - self.used_cells) - num_answering
         return min(budget, self._chunk_tokens) if num_answering else budget
 
     def _plan_prefill(self, budget: int) -> list[Work]:

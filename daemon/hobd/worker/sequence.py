@@ -53,7 +53,13 @@ class Sequence:
     )
 
     def __init__(
-        self, id: int, prompt: list[int], *, priority: int = 1, max_tokens: int | None = None, ignore_eos: bool = False
+        self,
+        id: int,
+        prompt: list[int],
+        *,
+        priority: int = 1,
+        max_tokens: int | None = None,
+        ignore_eos: bool = False,
     ) -> None:
         if not prompt:
             raise ValueError("a sequence needs at least one token")

@@ -102,12 +102,16 @@ def _serve_loaded(engine: Engine, renderer: Renderer, wire: Wire, messages: Iter
     """The loop here, the intake on a thread beside it."""
     loop = Loop(engine, wire.send)
     intake = Intake(engine, renderer, send=wire.send, submit=loop.submit, cancel=loop.cancel)
-    thread = threading.Thread(target=_take_in, args=(messages, intake.on_message, loop.stop), name="intake", daemon=True)
+    thread = threading.Thread(
+        target=_take_in, args=(messages, intake.on_message, loop.stop), name="intake", daemon=True
+    )
     thread.start()
     loop.run()
 
 
-def _take_in(messages: Iterator[m.Message], on_message: Callable[[m.Message], None], stop: Callable[[], None]) -> None:
+def _take_in(
+    messages: Iterator[m.Message], on_message: Callable[[m.Message], None], stop: Callable[[], None]
+) -> None:
     try:
         for message in messages:
             if isinstance(message, m.Stop):

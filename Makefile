@@ -1,0 +1,30 @@
+# Every target prepares what it needs; when nothing has changed that takes a moment and no network.
+PYTHON ?= python3
+.PHONY: demo test check bench proto setup starter format lock
+
+demo: starter # one answer from a local model, from nothing
+	.venv/bin/hob run "Why is the sky blue? Answer in one sentence."
+
+test: starter # all tests
+	.venv/bin/pytest
+
+check: setup # style, types, import rules, structure
+	.venv/bin/python scripts/check
+
+bench: starter # how fast this machine is
+	.venv/bin/python -m benchmarks
+
+proto: setup # generate the stubs again after editing a .proto
+	scripts/proto
+
+format: setup
+	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+lock: setup # pin the newest versions that pyproject.toml allows
+	scripts/lock
+
+setup:
+	@$(PYTHON) scripts/setup
+
+starter: setup
+	@$(PYTHON) scripts/starter_model

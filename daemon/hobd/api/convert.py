@@ -1,0 +1,249 @@
+"""Requests from protobuf to the broker's words, checked once.
+
+Must make no decision beyond "is this a sensible request": every refusal names the field, the value and
+the range. Called by the services in api/; the way back is in render.py.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+from typing import Any
+
+from hob.v1 import inference_pb2 as pb
+
+from hobd.broker.request import Request
+from hobd.config import Config
+from hobd.errors import InvalidRequest, NotSupported
+from hobd.wire import messages as m
+
+_MAX_STOPS, _MAX_STOP_CHARACTERS = 16, 256
+_MAX_LOGPROBS = 20
+_MAX_BIASES = 1024
+_MAX_TOKENS = 1 << 30
+
+# field of pb.Sampling -> the range it must be in
+_RANGES: dict[str, tuple[float, float]] = {
+    "temperature": (0, 5),
+    "top_k": (0, 1 << 20),
+    "top_p": (0, 1),
+    "min_p": (0, 1),
+    "typical_p": (0, 1),
+    "top_n_sigma": (0, 100),
+    "dynatemp_range": (0, 5),
+    "dynatemp_exponent": (0, 10),
+    "repeat_penalty": (0.01, 10),
+    "frequency_penalty": (-2, 2),
+    "presence_penalty": (-2, 2),
+    "penalty_last_n": (0, 1 << 20),
+}
+_PRIORITIES = {
+    pb.PRIORITY_CLASS_UNSPECIFIED: 1,
+    pb.PRIORITY_CLASS_INTERACTIVE: 0,
+    pb.PRIORITY_CLASS_NORMAL: 1,
+    pb.PRIORITY_CLASS_BATCH: 2,
+}
+_TRUNCATIONS = {
+    pb.TRUNCATION_STRATEGY_UNSPECIFIED: "",
+    pb.TRUNCATION_STRATEGY_DROP_OLDEST_MESSAGES: "drop_oldest_messages",
+    pb.TRUNCATION_STRATEGY_KEEP_END: "keep_end",
+}
+
+
+def generate_request(request: pb.GenerateRequest, config: Config) -> Request:
+    """Raises InvalidRequest or NotSupported."""
+    _refuse_unsupported(request)
+    kind = request.WhichOneof("prompt")
+    if kind is None:
+        raise InvalidRequest("the request has no prompt; set `text` or `tokens`")
+    prompt: m.Prompt
+    if kind == "text":
+        _check_bytes(len(request.text.encode()), config)
+        prompt = m.TextPrompt(request.text, request.parse_special)
+    else:
+        _check_bytes(4 * len(request.tokens.ids), config)
+        prompt = m.TokensPrompt(list(request.tokens.ids))
+    if request.options.truncation_strategy == pb.TRUNCATION_STRATEGY_DROP_OLDEST_MESSAGES:
+        raise InvalidRequest("a raw prompt has no messages to drop; use the truncation strategy KEEP_END")
+    return _request(request, prompt, config)
+
+
+def chat_request(request: pb.ChatRequest, config: Config) -> Request:
+    """Raises InvalidRequest or NotSupported."""
+    if request.options.truncation_strategy == pb.TRUNCATION_STRATEGY_KEEP_END:
+        raise InvalidRequest(
+            "a conversation is not cut inside; use the truncation strategy DROP_OLDEST_MESSAGES"
+        )
+    return _request(request, chat_prompt(request, config), config)
+
+
+def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
+    """What the template will see. Raises InvalidRequest or NotSupported."""
+    _refuse_unsupported(request)
+    if request.tools or request.tool_choice.mode not in (0, pb.ToolChoice.MODE_AUTO, pb.ToolChoice.MODE_NONE):
+        raise NotSupported("tools are not supported by this version of hob; leave `tools` empty")
+    if request.reasoning.HasField("enabled") or request.reasoning.HasField("max_tokens"):
+        raise NotSupported("`reasoning` is not supported by this version of hob; leave it unset")
+    if not request.messages:
+        raise InvalidRequest("the conversation is empty; send at least one message")
+    messages = [_message(index, message) for index, message in enumerate(request.messages)]
+    _check_bytes(sum(len(message["content"].encode()) for message in messages), config)
+    if request.continue_last_message and messages[-1]["role"] != "assistant":
+        raise InvalidRequest("continue_last_message needs the last message to be the assistant's")
+    return m.ChatPrompt(
+        json.dumps(messages, ensure_ascii=False).encode(),
+        b"[]",
+        _template_arguments(request),
+        request.continue_last_message,
+    )
+
+
+def _message(index: int, message: pb.ChatMessage) -> dict[str, Any]:
+    if not message.role:
+        raise InvalidRequest(f"message {index} has no role; use system, user or assistant")
+    if message.tool_calls or message.tool_call_id:
+        raise NotSupported(f"message {index} has tool calls, which this version of hob does not support")
+    texts = []
+    for part in message.content:
+        if part.WhichOneof("part") == "media":
+            raise NotSupported(
+                f"message {index} has an image or sound, which this version of hob does not support"
+            )
+        texts.append(part.text)
+    rendered: dict[str, Any] = {"role": message.role, "content": "".join(texts)}
+    if message.name:
+        rendered["name"] = message.name
+    if message.reasoning:
+        rendered["reasoning_content"] = message.reasoning
+    return rendered
+
+
+def _template_arguments(request: pb.ChatRequest) -> bytes:
+    arguments = {}
+    for name, text in request.template_arguments.items():
+        try:
+            arguments[name] = json.loads(text)
+        except ValueError:
+            raise InvalidRequest(f"template_arguments[{name!r}] is not JSON") from None
+    return json.dumps(arguments, ensure_ascii=False).encode()
+
+
+# ---------------------------------------------------------------------- what all requests share
+
+
+def _request(request: pb.GenerateRequest | pb.ChatRequest, prompt: m.Prompt, config: Config) -> Request:
+    options = request.options
+    return Request(
+        model=request.model,
+        prompt=prompt,
+        sampling=sampling(request.sampling),
+        limits=limits(request.limits, config),
+        priority=_choose("priority_class", options.priority_class, _PRIORITIES),
+        truncation=_choose("truncation_strategy", options.truncation_strategy, _TRUNCATIONS),
+        max_queue_ms=_optional(options, "max_queue_ms"),
+        max_total_ms=_optional(options, "max_total_ms"),
+    )
+
+
+def sampling(request: pb.Sampling) -> m.Sampling:
+    """Defaults filled in, ranges checked. Raises InvalidRequest."""
+    chosen: dict[str, Any] = {}
+    for name, (low, high) in _RANGES.items():
+        if request.HasField(name):
+            chosen[name] = _in_range(name, getattr(request, name), low, high)
+    if request.HasField("dry"):
+        chosen |= _dry(request.dry)
+    if request.HasField("xtc"):
+        chosen["xtc_probability"] = _in_range("xtc.probability", request.xtc.probability, 0, 1)
+        chosen["xtc_threshold"] = _in_range("xtc.threshold", request.xtc.threshold, 0, 1)
+    if request.HasField("mirostat"):
+        chosen["mirostat_version"] = _in_range("mirostat.version", request.mirostat.version, 1, 2)
+        chosen["mirostat_tau"] = _in_range("mirostat.tau", request.mirostat.tau, 0, 100)
+        chosen["mirostat_eta"] = _in_range("mirostat.eta", request.mirostat.eta, 0, 1)
+    chosen["logit_bias"] = _logit_bias(request)
+    chosen["seed"] = request.seed if request.HasField("seed") else secrets.randbits(63)
+    return m.Sampling(**chosen)
+
+
+def limits(request: pb.Limits, config: Config) -> m.Limits:
+    """Raises InvalidRequest or NotSupported."""
+    if _optional(request, "num_answers") not in (None, 1):
+        raise NotSupported(
+            "more than one answer is not supported by this version of hob; leave num_answers unset"
+        )
+    if len(request.stop) > _MAX_STOPS:
+        raise InvalidRequest(f"there are {len(request.stop)} stop strings; at most {_MAX_STOPS} are taken")
+    for index, stop in enumerate(request.stop):
+        if not 1 <= len(stop) <= _MAX_STOP_CHARACTERS:
+            raise InvalidRequest(
+                f"stop string {index} must have 1 to {_MAX_STOP_CHARACTERS} characters, not {len(stop)}"
+            )
+    max_tokens = _optional(request, "max_tokens")
+    if max_tokens is not None:
+        _in_range("max_tokens", max_tokens, 1, _MAX_TOKENS)
+    logprobs = _optional(request, "logprobs")
+    if logprobs is not None:
+        _in_range("logprobs", logprobs, 0, _MAX_LOGPROBS)
+    return m.Limits(
+        max_tokens=max_tokens or config.limits.max_tokens_default or None,
+        stop=tuple(request.stop),
+        ignore_eos=request.ignore_eos,
+        logprobs=logprobs,
+    )
+
+
+def _dry(dry: pb.Dry) -> dict[str, Any]:
+    chosen: dict[str, Any] = {
+        "dry_multiplier": _in_range("dry.multiplier", dry.multiplier, 0, 10),
+        "dry_base": _in_range("dry.base", dry.base or 1.75, 1, 10),
+        "dry_allowed_length": _in_range("dry.allowed_length", dry.allowed_length or 2, 1, 1024),
+    }
+    if dry.HasField("penalty_last_n"):
+        chosen["dry_penalty_last_n"] = _in_range("dry.penalty_last_n", dry.penalty_last_n, 0, 1 << 20)
+    if dry.sequence_breakers:
+        if len(dry.sequence_breakers) > 64 or any(not 1 <= len(b) <= 64 for b in dry.sequence_breakers):
+            raise InvalidRequest("dry.sequence_breakers takes at most 64 strings of 1 to 64 characters")
+        chosen["dry_sequence_breakers"] = tuple(dry.sequence_breakers)
+    return chosen
+
+
+def _logit_bias(request: pb.Sampling) -> tuple[tuple[int, float], ...]:
+    if len(request.logit_bias) > _MAX_BIASES:
+        raise InvalidRequest(
+            f"logit_bias has {len(request.logit_bias)} tokens; at most {_MAX_BIASES} are taken"
+        )
+    for token, bias in request.logit_bias.items():
+        if math.isnan(bias) or bias == math.inf:
+            raise InvalidRequest(f"logit_bias of token {token} must be a number below infinity, not {bias}")
+    return tuple(request.logit_bias.items())
+
+
+def _refuse_unsupported(request: pb.GenerateRequest | pb.ChatRequest) -> None:
+    if request.response_format.WhichOneof("format") is not None:
+        raise NotSupported("`response_format` is not supported by this version of hob; leave it unset")
+    if request.loras:
+        raise NotSupported("`loras` is not supported by this version of hob; leave it empty")
+
+
+def _check_bytes(size: int, config: Config) -> None:
+    if size > config.limits.max_prompt_bytes:
+        raise InvalidRequest(
+            f"the prompt has {size} bytes; limits.max_prompt_bytes allows {config.limits.max_prompt_bytes}"
+        )
+
+
+def _in_range(name: str, value: float, low: float, high: float) -> float:
+    if not low <= value <= high:  # also false for NaN
+        raise InvalidRequest(f"{name} must be from {low} to {high}, not {value:g}")
+    return value
+
+
+def _choose(name: str, value: int, table: dict[Any, Any]) -> Any:
+    if value not in table:
+        raise InvalidRequest(f"{name} {value} does not exist in this version of hob")
+    return table[value]
+
+
+def _optional(message: Any, name: str) -> Any:
+    return getattr(message, name) if message.HasField(name) else None

@@ -1,0 +1,81 @@
+"""InferenceService: convert, one broker call, convert.
+
+Must hold no state and no decision. Called by api/host.py for each call on a door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+
+from hob.v1 import inference_pb2 as pb
+from hob.v1.inference_grpc import InferenceServiceBase
+
+from hobd.api import convert, render
+from hobd.api.host import Call, rpc
+from hobd.broker.broker import Broker
+from hobd.broker.request import Request
+from hobd.errors import NotSupported
+from hobd.wire import messages as m
+
+
+class InferenceService(InferenceServiceBase):
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    @rpc
+    async def Generate(self, call: Call[pb.GenerateRequest, pb.GenerateResponse]) -> None:
+        request = convert.generate_request(call.request, self._broker.config)
+        await self._stream(request, call, pb.GenerateResponse)
+
+    @rpc
+    async def Chat(self, call: Call[pb.ChatRequest, pb.ChatResponse]) -> None:
+        request = convert.chat_request(call.request, self._broker.config)
+        await self._stream(request, call, pb.ChatResponse)
+
+    async def _stream(
+        self, request: Request, call: Call[object, object], response: Callable[..., object]
+    ) -> None:
+        """All events of one session. When the caller goes, this task is cancelled and the session with it."""
+        async with self._broker.session(request) as session, aclosing(session.events()) as events:
+            async for event in events:
+                await call.send(response(event=render.event(event)))
+
+    @rpc
+    async def Tokenize(self, call: Call[pb.TokenizeRequest, pb.TokenizeResponse]) -> None:
+        request = call.request
+        reply = await self._broker.ask(
+            request.model,
+            lambda id: m.Tokenize(id, request.text, request.add_special, request.parse_special),
+            m.Tokens,
+        )
+        await call.send(pb.TokenizeResponse(ids=reply.tokens))
+
+    @rpc
+    async def Detokenize(self, call: Call[pb.DetokenizeRequest, pb.DetokenizeResponse]) -> None:
+        request = call.request
+        reply = await self._broker.ask(request.model, lambda id: m.Detokenize(id, list(request.ids)), m.Text)
+        await call.send(pb.DetokenizeResponse(text=reply.text))
+
+    @rpc
+    async def ApplyTemplate(self, call: Call[pb.ApplyTemplateRequest, pb.ApplyTemplateResponse]) -> None:
+        chat = call.request.chat
+        prompt = convert.chat_prompt(chat, self._broker.config)
+        reply = await self._broker.ask(chat.model, lambda id: m.Render(id, prompt), m.Rendered)
+        await call.send(
+            pb.ApplyTemplateResponse(
+                prompt=reply.text, num_tokens=reply.num_tokens, template_sha256=reply.template_sha256
+            )
+        )
+
+    @rpc
+    async def Infill(self, call: Call[pb.InfillRequest, pb.InfillResponse]) -> None:
+        raise NotSupported("Infill is not supported by this version of hob; use Generate")
+
+    @rpc
+    async def Embed(self, call: Call[pb.EmbedRequest, pb.EmbedResponse]) -> None:
+        raise NotSupported("Embed is not supported by this version of hob")
+
+    @rpc
+    async def Rerank(self, call: Call[pb.RerankRequest, pb.RerankResponse]) -> None:
+        raise NotSupported("Rerank is not supported by this version of hob")

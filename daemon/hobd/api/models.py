@@ -1,0 +1,86 @@
+"""ModelService: convert, one broker call, convert.
+
+Must hold no state and no decision. Called by api/host.py for each call on a door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from hob.v1 import models_pb2 as pb
+from hob.v1.models_grpc import ModelServiceBase
+
+from hobd.api import render
+from hobd.api.host import Call, rpc
+from hobd.broker.broker import Broker
+from hobd.errors import NotSupported
+from hobd.store.digest import verify
+
+
+class ModelService(ModelServiceBase):
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    @rpc
+    async def ListModels(self, call: Call[pb.ListModelsRequest, pb.ListModelsResponse]) -> None:
+        self._broker.catalog.scan()
+        entries = self._broker.catalog.entries()
+        await call.send(
+            pb.ListModelsResponse(models=[render.model(entry, self._broker) for entry in entries])
+        )
+
+    @rpc
+    async def GetModel(self, call: Call[pb.GetModelRequest, pb.GetModelResponse]) -> None:
+        entry = self._broker.resolve(call.request.model)
+        response = pb.GetModelResponse(model=render.model(entry, self._broker))
+        for resident in self._broker.residents:
+            if resident.model == entry.name:
+                response.resident.CopyFrom(render.resident(resident, self._broker))
+        await call.send(response)
+
+    @rpc
+    async def LoadModel(self, call: Call[pb.LoadModelRequest, pb.LoadModelResponse]) -> None:
+        request = call.request
+        if request.dry_run:
+            raise NotSupported("dry_run is not supported by this version of hob")
+        steps: asyncio.Queue[pb.LoadModelResponse] = asyncio.Queue()
+
+        def on_progress(stage: str, fraction: float) -> None:
+            steps.put_nowait(pb.LoadModelResponse(progress=render.progress(stage, fraction)))
+
+        async def tell() -> None:
+            while True:
+                await call.send(await steps.get())
+
+        teller = asyncio.create_task(tell())
+        try:
+            if request.pin:
+                self._broker.pin(request.model, True)
+            async with self._broker.loaded(request.model, on_progress) as resident:
+                teller.cancel()
+                await asyncio.wait((teller,))
+                await call.send(pb.LoadModelResponse(loaded=render.resident(resident, self._broker)))
+        finally:
+            teller.cancel()
+
+    @rpc
+    async def UnloadModel(self, call: Call[pb.UnloadModelRequest, pb.UnloadModelResponse]) -> None:
+        freed = {r.model: render.resident_bytes(r.process.pid) for r in self._broker.residents}
+        resident = await self._broker.unload(call.request.model, force=call.request.force)
+        if resident is None:
+            await call.send(pb.UnloadModelResponse(was_resident=False))
+        else:
+            await call.send(pb.UnloadModelResponse(was_resident=True, freed_bytes=freed[resident.model]))
+
+    @rpc
+    async def PinModel(self, call: Call[pb.PinModelRequest, pb.PinModelResponse]) -> None:
+        self._broker.pin(call.request.model, call.request.pinned)
+        await call.send(pb.PinModelResponse())
+
+    @rpc
+    async def VerifyModel(self, call: Call[pb.VerifyModelRequest, pb.VerifyModelResponse]) -> None:
+        entry = self._broker.resolve(call.request.model)
+        sha256 = await asyncio.to_thread(verify, entry)
+        await call.send(
+            pb.VerifyModelResponse(verified=pb.Verified(sha256=sha256, recorded=bool(entry.sha256)))
+        )

@@ -1,0 +1,159 @@
+"""The broker's words as protobuf.
+
+Must only convert: no decision, no waiting. Called by the services in api/; the way in is in convert.py.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from hob.v1 import inference_pb2 as pb
+from hob.v1 import models_pb2
+
+from hobd.broker import request as words
+from hobd.broker.broker import Broker
+from hobd.broker.residency import Place
+from hobd.broker.resident import Resident
+from hobd.store.catalog import Entry
+
+_STAGES = {
+    "verifying": pb.Progress.STAGE_VERIFYING,
+    "loading": pb.Progress.STAGE_LOADING,
+    "probing": pb.Progress.STAGE_PROBING,
+    "queued": pb.Progress.STAGE_QUEUED,
+    "prefill": pb.Progress.STAGE_PREFILL,
+}
+_REASONS = {
+    "eos": pb.FINISH_REASON_EOS,
+    "stop": pb.FINISH_REASON_STOP,
+    "max_tokens": pb.FINISH_REASON_MAX_TOKENS,
+    "context_full": pb.FINISH_REASON_CONTEXT_FULL,
+    "cancelled": pb.FINISH_REASON_CANCELLED,
+    "deadline": pb.FINISH_REASON_DEADLINE,
+}
+_RESIDENCIES = {
+    Place.ABSENT: models_pb2.RESIDENCY_ABSENT,
+    Place.LOADING: models_pb2.RESIDENCY_LOADING,
+    Place.READY: models_pb2.RESIDENCY_READY,
+    Place.LEAVING: models_pb2.RESIDENCY_UNLOADING,
+}
+
+
+def event(happened: words.Event) -> pb.Event:
+    """One event of a stream."""
+    match happened:
+        case words.TokenDelta():
+            return pb.Event(delta=_delta(happened))
+        case words.Progress():
+            return pb.Event(progress=progress(happened.stage, happened.fraction))
+        case words.Started():
+            return pb.Event(started=pb.Started(request_id=happened.request_id, model=happened.model))
+        case words.Warned():
+            return pb.Event(warning=pb.Warning(code=happened.code, message=happened.message))
+        case words.Finished():
+            return pb.Event(done=_done(happened))
+
+
+def progress(stage: str, fraction: float) -> pb.Progress:
+    return pb.Progress(stage=_STAGES[stage], fraction=fraction)
+
+
+def _delta(delta: words.TokenDelta) -> pb.TokenDelta:
+    return pb.TokenDelta(
+        text=delta.text,
+        num_tokens=delta.num_tokens,
+        logprobs=[
+            pb.TokenLogprob(
+                token_id=entry.token_id,
+                token=entry.token,
+                logprob=entry.logprob,
+                top=[
+                    pb.TokenLogprob(token_id=id, token=token, logprob=value) for id, token, value in entry.top
+                ],
+            )
+            for entry in delta.logprobs
+        ],
+    )
+
+
+def _done(finished: words.Finished) -> pb.Done:
+    receipt = finished.receipt
+    return pb.Done(
+        answers=[pb.AnswerEnd(finish_reason=_REASONS[finished.reason], stop=finished.stop)],
+        receipt=pb.Receipt(
+            request_id=receipt.request_id,
+            model=receipt.model,
+            model_sha256=receipt.model_sha256,
+            template_sha256=receipt.template_sha256,
+            engine_build=receipt.engine_build,
+            seed=receipt.seed,
+            num_prompt_tokens=receipt.num_prompt_tokens,
+            num_cached_tokens=receipt.num_cached_tokens,
+            num_completion_tokens=receipt.num_completion_tokens,
+            queue_ms=receipt.queue_ms,
+            load_ms=receipt.load_ms,
+            prefill_ms=receipt.prefill_ms,
+            decode_ms=receipt.decode_ms,
+            truncated=receipt.num_dropped_tokens > 0,
+            num_dropped_tokens=receipt.num_dropped_tokens,
+            degraded=receipt.degraded,
+        ),
+    )
+
+
+def model(entry: Entry, broker: Broker) -> models_pb2.Model:
+    return models_pb2.Model(
+        name=entry.name,
+        aliases=entry.aliases,
+        file_bytes=entry.size_bytes,
+        sha256=entry.sha256 or "",
+        license=entry.license or "",
+        residency=_RESIDENCIES[broker.place(entry.name)],
+        pinned=broker.is_pinned(entry.name),
+        modified_at=timestamp(entry.modified_ns / 1e9),
+    )
+
+
+def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
+    facts = tenant.facts
+    return models_pb2.Resident(
+        model=tenant.model,
+        residency=_RESIDENCIES[broker.place(tenant.model)],
+        worker_pid=tenant.process.pid,
+        resident_bytes=resident_bytes(tenant.process.pid),
+        context_tokens=facts.context_tokens,
+        num_lanes=facts.num_lanes,
+        num_running=tenant.num_running,
+        num_queued=tenant.num_queued,
+        used_cells=tenant.used_cells,
+        total_cells=facts.total_cells,
+        num_threads=facts.num_threads,
+        degraded=tenant.degraded,
+        sandbox=tenant.sandbox,
+        loaded_at=timestamp(tenant.loaded_at),
+        idle_since=timestamp(tenant.idle_since),
+        pinned=broker.is_pinned(tenant.model),
+        num_restarts=broker.num_restarts.get(tenant.model, 0),
+        architecture=facts.architecture,
+        num_tokens_generated=tenant.num_tokens_generated,
+    )
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process and its children as the system counts it; 0 when it has gone."""
+    import psutil  # asked for rarely; not worth 10 MB in a daemon that nobody watches
+
+    try:
+        process = psutil.Process(pid)
+        return int(process.memory_info().rss) + sum(child.memory_info().rss for child in process.children())
+    except psutil.Error:
+        return 0
+
+
+def timestamp(seconds: float | None) -> Timestamp | None:
+    if seconds is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(datetime.fromtimestamp(seconds, UTC))
+    return stamp

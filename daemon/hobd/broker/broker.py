@@ -1,0 +1,332 @@
+"""The single entry for the doors: sessions on models, models in and out of memory.
+
+Must not import gRPC, llama.cpp or worker code. Carries out what residency.py decides. Built by main.py,
+called by api/.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from types import TracebackType
+from typing import Self
+
+from hobd import errors, log
+from hobd.broker.feed import Feed
+from hobd.broker.loading import Loading, Progress
+from hobd.broker.request import Request
+from hobd.broker.residency import Action, Place, Residency
+from hobd.broker.resident import R, Resident
+from hobd.broker.session import Session
+from hobd.config import Config
+from hobd.store.catalog import Catalog, Entry
+from hobd.wire import messages as m
+
+
+class _Load:
+    """A load under way: those who wait for it, and how far it is."""
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[Resident] = asyncio.get_running_loop().create_future()
+        self.listeners: set[Progress] = set()
+
+    def progress(self, stage: str, fraction: float) -> None:
+        for listener in tuple(self.listeners):
+            listener(stage, fraction)
+
+
+class Broker:
+    """Use as an async context manager: its tasks end with it, and all workers with them."""
+
+    def __init__(self, *, config: Config, catalog: Catalog, loading: Loading) -> None:
+        self.config = config
+        self.catalog = catalog
+        self.feed = Feed()
+        self.num_requests_served = 0
+        self.num_restarts: dict[str, int] = {}
+        self._loading = loading
+        self._residency = Residency(config.models.max_resident)
+        self._residents: dict[str, Resident] = {}
+        self._loads: dict[str, _Load] = {}
+        self._departures: dict[str, asyncio.Event] = {}
+        self._sessions: set[Session] = set()
+        self._ids = itertools.count(1)
+        self._is_draining = False
+        self._drain_limit: asyncio.Timeout | None = None
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._tasks = asyncio.TaskGroup()
+        self._interruptible: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._interruptible:
+            task.cancel()
+        for resident in self.residents:
+            self._residency.unload(resident.model)
+        await asyncio.gather(*(resident.stop("the daemon ended") for resident in self.residents))
+        await self._tasks.__aexit__(kind, error, trace)
+
+    # ------------------------------------------------------------------ sessions
+
+    @contextlib.asynccontextmanager
+    async def session(self, request: Request) -> AsyncIterator[Session]:
+        """A session under way; leaving the block early cancels it everywhere.
+
+        Raises:
+            Draining, Busy, ModelNotFound, ModelUnusable: at once, before anything was started.
+        """
+        entry = self._admit(request.model)
+        session = Session(next(self._ids), request)
+        self._sessions.add(session)
+        self._quiet.clear()
+        task = self._spawn(self._run(session, entry), name=f"session {session.request_id}")
+        try:
+            yield session
+        finally:
+            task.cancel()
+            await asyncio.wait((task,))
+            self._sessions.discard(session)
+            self.num_requests_served += 1
+            if not self._sessions:
+                self._quiet.set()
+
+    async def ask(
+        self, model: str, question: Callable[[int], m.Tokenize | m.Detokenize | m.Render], kind: type[R]
+    ) -> R:
+        """One question to a model's tokenizer or template; loads the model if needed."""
+        entry = self._admit(model)
+        async with self._lease(entry, _ignore) as resident:
+            return await resident.ask(question(next(self._ids)), kind)
+
+    def _admit(self, model: str) -> Entry:
+        if self._is_draining:
+            raise errors.Draining(
+                "the daemon is ending and takes no new requests; start it again with `hob run`"
+            )
+        if len(self._sessions) >= self.config.daemon.max_sessions:
+            raise errors.Busy(
+                f"{len(self._sessions)} requests are under way, as many as daemon.max_sessions allows; "
+                "try again shortly",
+                retry_after_ms=1000,
+            )
+        return self.resolve(model)
+
+    def resolve(self, model: str) -> Entry:
+        """The catalog's entry; an empty name means the default. Raises ModelNotFound or InvalidRequest."""
+        self.catalog.scan()
+        return self.catalog.resolve(model) if model else self.catalog.default(self.config.models.default)
+
+    async def _run(self, session: Session, entry: Entry) -> None:
+        limit_ms = session.request.max_total_ms
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000) as limit:
+                async with self._lease(entry, session.progress) as resident:
+                    session.load_ms = int((time.monotonic() - began) * 1000)
+                    session.started(entry.name)
+                    await self._answer(session, resident, limit)
+        except TimeoutError:
+            session.fail(
+                errors.Busy(
+                    f"{entry.name} was not ready within the {limit_ms} ms that the request allows",
+                    model=entry.name,
+                )
+            )
+        except errors.HobError as error:
+            session.fail(error)
+
+    @staticmethod
+    async def _answer(session: Session, resident: Resident, limit: asyncio.Timeout) -> None:
+        """Runs the session; when its time is up it ends with what there is instead of an error."""
+        when, loop = limit.when(), asyncio.get_running_loop()
+        limit.reschedule(None)
+        timer = None if when is None else loop.call_at(when, resident.cut, session)
+        try:
+            await resident.answer(session)
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    # ------------------------------------------------------------------ leases and loads
+
+    @contextlib.asynccontextmanager
+    async def _lease(self, entry: Entry, progress: Progress) -> AsyncIterator[Resident]:
+        """The resident model, kept in memory until the block ends."""
+        while (decision := self._residency.acquire(entry.name)).action is Action.RETRY:
+            await self._departures[entry.name].wait()
+        try:
+            if decision.action is Action.LOAD:
+                self._begin_load(entry, decision.evict)
+            yield await self._await_ready(entry.name, progress)
+        finally:
+            self._residency.release(entry.name)
+
+    async def _await_ready(self, model: str, progress: Progress) -> Resident:
+        load = self._loads.get(model)
+        if load is None:
+            return self._residents[model]
+        load.listeners.add(progress)
+        try:
+            return await asyncio.shield(load.done)
+        finally:
+            load.listeners.discard(progress)
+
+    def _begin_load(self, entry: Entry, evict: tuple[str, ...]) -> None:
+        load = self._loads[entry.name] = _Load()
+        # Nobody need be left waiting when it fails.
+        load.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._spawn(self._load(entry, evict, load), name=f"load {entry.name}")
+
+    async def _load(self, entry: Entry, evict: tuple[str, ...], load: _Load) -> None:
+        try:
+            for victim in evict:
+                await self._residents[victim].stop(f"{victim} was evicted")
+                await self._departures[victim].wait()
+            resident = await self._loading.load(entry, self.config, load.progress)
+        except BaseException as error:
+            self._residency.failed(entry.name)
+            del self._loads[entry.name]
+            self._settle_failed(entry, load, error)
+            return
+        self._residency.loaded(entry.name)
+        self._residents[entry.name] = resident
+        del self._loads[entry.name]
+        self._departures[entry.name] = asyncio.Event()
+        self._tasks.create_task(self._watch(resident), name=f"watch {entry.name}")
+        log.event(
+            "model_loaded",
+            model=entry.name,
+            pid=resident.process.pid,
+            ms=resident.load_ms,
+            degraded=resident.degraded,
+        )
+        self.feed.tell("model_loaded", model=entry.name)
+        if not load.done.done():
+            load.done.set_result(resident)
+
+    def _settle_failed(self, entry: Entry, load: _Load, error: BaseException) -> None:
+        if not isinstance(error, errors.HobError):
+            log.event("load_failed", level="error", model=entry.name, error=type(error).__name__)
+            bug = error
+            error = errors.HobError(
+                f"loading {entry.name} failed inside hob ({type(bug).__name__}); see the log"
+            )
+        log.event("load_failed", level="warning", model=entry.name, error=type(error).__name__)
+        self.feed.tell("load_failed", model=entry.name, message=error.message)
+        if not load.done.done():
+            load.done.set_exception(error)
+
+    async def _watch(self, resident: Resident) -> None:
+        """Waits for a worker's end, wanted or not, and clears its place."""
+        status = await resident.gone()
+        model = resident.model
+        del self._residents[model]
+        if self._residency.unload(model):  # nobody wanted it: it died
+            self.num_restarts[model] = self.num_restarts.get(model, 0) + 1
+            log.event("worker_died", level="warning", model=model, pid=resident.process.pid, status=status)
+            self.feed.tell("worker_died", model=model)
+        else:
+            log.event("model_left", model=model, pid=resident.process.pid)
+            self.feed.tell("model_left", model=model)
+        self._residency.left(model)
+        self._departures[model].set()
+
+    # ------------------------------------------------------------------ models
+
+    @contextlib.asynccontextmanager
+    async def loaded(self, model: str, progress: Progress) -> AsyncIterator[Resident]:
+        """Loads a model and leases it for the block."""
+        async with self._lease(self._admit(model), progress) as resident:
+            yield resident
+
+    async def unload(self, model: str, *, force: bool) -> Resident | None:
+        """Takes a model out of memory; its memory is free on return. None if it was not there."""
+        entry = self.resolve(model)
+        resident = self._residents.get(entry.name)
+        if resident is None or not self._residency.unload(entry.name):
+            return None
+        if not force:
+            await resident.idle.wait()
+        await resident.stop(f"{entry.name} was stopped")
+        await self._departures[entry.name].wait()
+        return resident
+
+    def pin(self, model: str, pinned: bool) -> None:
+        self._residency.pin(self.resolve(model).name, pinned)
+
+    # ------------------------------------------------------------------ the daemon's life
+
+    @property
+    def residents(self) -> list[Resident]:
+        return list(self._residents.values())
+
+    @property
+    def loading_models(self) -> list[str]:
+        return list(self._loads)
+
+    @property
+    def num_sessions(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def is_draining(self) -> bool:
+        return self._is_draining
+
+    def place(self, model: str) -> Place:
+        return self._residency.place(model)
+
+    def is_pinned(self, model: str) -> bool:
+        return self._residency.is_pinned(model)
+
+    async def drain(self, deadline_seconds: float) -> tuple[int, int]:
+        """Takes nothing new and waits for what is under way. Returns how many finished, how many did not."""
+        self._is_draining = True
+        before = len(self._sessions)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline_seconds) as self._drain_limit:
+                await self._quiet.wait()
+        for session in list(self._sessions):
+            session.fail(errors.Draining(f"request {session.request_id} was cut off: the daemon ended"))
+        return before - len(self._sessions), len(self._sessions)
+
+    def cut_short(self) -> None:
+        """Makes a drain under way end now."""
+        if self._drain_limit is not None and not self._drain_limit.expired():
+            with contextlib.suppress(RuntimeError):  # it has just ended by itself
+                self._drain_limit.reschedule(0)
+
+    def preload(self, model: str) -> None:
+        """Begins to load a model that a first request is expected for. Errors are that request's to tell."""
+        self._spawn(self._preload(model), name="preload")
+
+    async def _preload(self, model: str) -> None:
+        with contextlib.suppress(errors.HobError):
+            async with self._lease(self.resolve(model), _ignore):
+                pass
+
+    def _spawn(self, work: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:
+        """A task that the daemon's end need not wait for."""
+        task = self._tasks.create_task(work, name=name)
+        self._interruptible.add(task)
+        task.add_done_callback(self._interruptible.discard)
+        return task
+
+    def reconfigure(self, config: Config) -> None:
+        """Takes over the keys that apply without a restart."""
+        self.config = config
+        self._residency.max_resident = config.models.max_resident
+        if config.models_dir != self.catalog.directory:
+            self.catalog = Catalog(config.models_dir)
+
+
+def _ignore(stage: str, fraction: float) -> None:
+    """For those who wait without watching."""

@@ -1,0 +1,308 @@
+"""One model in memory: its worker's process, the link to it, and the sessions it is answering.
+
+Must fail every session with a clear word when the worker dies. Made by loading.py; kept by broker.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from hobd import errors
+from hobd.broker.link import Link
+from hobd.broker.session import Session
+from hobd.broker.supervisor import WorkerProcess, describe_exit
+from hobd.wire import messages as m
+from hobd.wire.framing import WireError
+
+_STOP_SECONDS = 2.0
+# What a worker may refuse a request with; anything else is a breach of the contract.
+_REFUSALS: dict[str, type[errors.HobError]] = {
+    cls.__name__: cls
+    for cls in (
+        errors.InvalidRequest,
+        errors.PromptTooLong,
+        errors.ModelUnusable,
+        errors.NotSupported,
+        errors.OutOfMemory,
+    )
+}
+Reply = m.Tokens | m.Text | m.Rendered
+R = TypeVar("R", m.Tokens, m.Text, m.Rendered)
+
+
+class WorkerDied(Exception):
+    """The worker ended while it was loading or probing. `status` as subprocess gives it."""
+
+    def __init__(self, status: int, phase: m.Phase, reason: str) -> None:
+        super().__init__(describe_exit(status))
+        self.status = status
+        self.phase = phase
+        self.reason = reason
+
+
+class Resident:
+    """`load` it, then `answer` sessions on it until `gone`."""
+
+    def __init__(
+        self, model: str, sha256: str, process: WorkerProcess, on_progress: Callable[[str, float], None]
+    ) -> None:
+        self.model = model
+        self.sha256 = sha256
+        self.process = process
+        self.degraded = ""
+        self.engine_build = ""
+        self.sandbox = ""
+        self.loaded_at = time.time()
+        self.idle_since: float | None = self.loaded_at
+        self.load_ms = 0
+        self.num_running = self.num_queued = self.used_cells = self.num_tokens_generated = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._on_progress = on_progress
+        self._link = Link(self._on_message, self._on_broken)
+        self._broken = asyncio.Event()
+        self._broken_reason = ""
+        self._stop_reason = ""
+        self._end_of_life = ""  # set when nothing will be answered any more
+        self._hello: asyncio.Future[m.Hello] = asyncio.get_running_loop().create_future()
+        self._ready: asyncio.Future[m.Ready] = asyncio.get_running_loop().create_future()
+        self._sessions: dict[int, Session] = {}
+        self._questions: dict[int, tuple[type[Reply], asyncio.Future[Reply]]] = {}
+
+    @property
+    def facts(self) -> m.Ready:
+        """Only after `load` returned."""
+        return self._ready.result()
+
+    # ------------------------------------------------------------------ life
+
+    async def hello(self) -> m.Hello:
+        """Connects the link and waits for the worker's first word. Raises WorkerDied."""
+        await asyncio.get_running_loop().create_connection(lambda: self._link, sock=self.process.sock)
+        hello = await self._or_death(self._hello)
+        if hello.wire_version != m.WIRE_VERSION:
+            raise WorkerDied(0, self._link.phase, f"it speaks version {hello.wire_version} of the wire")
+        self.engine_build, self.sandbox = hello.engine_build, hello.sandbox
+        return hello
+
+    async def load(self, settings: m.Load) -> None:
+        """Returns when the model answers. Raises ModelUnusable, OutOfMemory or WorkerDied."""
+        self.degraded = settings.degraded
+        self._link.send(settings)
+        await self._or_death(self._ready)
+
+    async def gone(self) -> int:
+        """Waits for the end of the worker, fails whatever it left undone, returns its exit status."""
+        status = await self.process.wait()
+        try:
+            # All it said before it died is in the socket; the end of the stream comes after that.
+            async with asyncio.timeout(1):
+                await self._broken.wait()
+        except TimeoutError:
+            self._link.close()
+        how = self._stop_reason or f"its worker was {describe_exit(status)}"
+        if self._broken_reason:
+            how = f"its worker broke the contract ({self._broken_reason}) and was killed"
+        self._fail_all(how)
+        return status
+
+    async def stop(self, reason: str) -> None:
+        """Ends the worker; sessions still on it fail with `reason`. Returns when its memory is free."""
+        self._stop_reason = reason
+        self._link.send(m.Stop())
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+    # ------------------------------------------------------------------ work
+
+    async def answer(self, session: Session) -> None:
+        """Runs a session to its end. Cancelled, it cancels the work in the worker too."""
+        request = session.request
+        self._sessions[session.id] = session
+        if self._end_of_life:
+            self._fail_all(self._end_of_life)
+        self._note_use()
+        self._link.send(
+            m.Submit(
+                session.id,
+                request.prompt,
+                request.sampling,
+                request.limits,
+                request.priority,
+                request.truncation,
+            )
+        )
+        try:
+            await self._await_lane(session)
+            await session.ended.wait()
+        finally:
+            if self._sessions.pop(session.id, None) is not None and not session.ended.is_set():
+                self._link.send(m.Cancel(session.id))
+            self._note_use()
+
+    def cut(self, session: Session) -> None:
+        """The session's time is up: its End will come with what there is."""
+        session.is_cut_by_deadline = True
+        self._link.send(m.Cancel(session.id))
+
+    async def ask(self, question: m.Tokenize | m.Detokenize | m.Render, kind: type[R]) -> R:
+        """One question to the tokenizer or template. Raises what the worker refuses it with."""
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._questions[question.id] = (kind, future)
+        if self._end_of_life:
+            self._fail_all(self._end_of_life)
+        self._link.send(question)
+        try:
+            reply = await future
+        finally:
+            self._questions.pop(question.id, None)
+        assert isinstance(reply, kind)
+        return reply
+
+    async def _await_lane(self, session: Session) -> None:
+        limit_ms = session.request.max_queue_ms
+        if limit_ms is None:
+            return
+        try:
+            async with asyncio.timeout(limit_ms / 1000):
+                await session.begun.wait()
+        except TimeoutError:
+            session.fail(
+                errors.Busy(
+                    f"no lane of {self.model} came free within {limit_ms} ms; try again shortly",
+                    model=self.model,
+                    retry_after_ms=1000,
+                )
+            )
+            self._link.send(m.Cancel(session.id))
+
+    def _note_use(self) -> None:
+        if self._sessions:
+            self.idle.clear()
+            self.idle_since = None
+        else:
+            self.idle.set()
+            self.idle_since = time.time()
+
+    # ------------------------------------------------------------------ what the worker says
+
+    def _on_message(self, message: m.Message) -> None:
+        match message:
+            case m.Step():
+                self._on_step(message)
+            case m.Admitted():
+                if (session := self._sessions.get(message.id)) is not None:
+                    session.admitted(message)
+                    session.progress("prefill", 0.0)
+            case m.Refused():
+                self._on_refused(message)
+            case m.Tokens() | m.Text() | m.Rendered():
+                self._on_reply(message)
+            case m.Hello():
+                self._hello.set_result(message)
+            case m.Loading():
+                self._on_progress("loading", message.fraction)
+            case m.Probing():
+                self._on_progress("probing", 1.0)
+            case m.Ready():
+                self._ready.set_result(message)
+            case m.LoadFailed():
+                self._on_load_failed(message)
+
+    def _on_step(self, step: m.Step) -> None:
+        sessions = self._sessions
+        for id in step.begun:
+            if (session := sessions.get(id)) is not None:
+                session.begin()
+        for delta in step.deltas:
+            self.num_tokens_generated += delta.num_tokens
+            if (session := sessions.get(delta.id)) is not None:
+                session.delta(delta)
+        for end in step.ends:
+            if (session := sessions.get(end.id)) is not None:
+                session.end(
+                    end,
+                    model=self.model,
+                    model_sha256=self.sha256,
+                    engine_build=self.engine_build,
+                    degraded=bool(self.degraded),
+                )
+        self.num_running, self.num_queued, self.used_cells = (
+            step.num_running,
+            step.num_queued,
+            step.used_cells,
+        )
+
+    def _on_refused(self, message: m.Refused) -> None:
+        kind = _REFUSALS.get(message.error)
+        if kind is None:
+            raise WireError(f"a refusal with the unknown error {message.error[:40]!r}")
+        error = kind(
+            message.message,
+            model=self.model,
+            needed_tokens=message.needed_tokens,
+            available_tokens=message.available_tokens,
+        )
+        if (session := self._sessions.get(message.id)) is not None:
+            session.fail(error)
+        elif (question := self._questions.get(message.id)) is not None and not question[1].done():
+            question[1].set_exception(error)
+
+    def _on_reply(self, message: Reply) -> None:
+        question = self._questions.get(message.id)
+        if question is None or question[1].done():
+            return  # its caller has gone
+        if not isinstance(message, question[0]):
+            raise WireError(f"a {type(message).__name__} where a {question[0].__name__} was asked for")
+        question[1].set_result(message)
+
+    def _on_load_failed(self, message: m.LoadFailed) -> None:
+        if message.kind == "memory":
+            error: errors.HobError = errors.OutOfMemory(
+                f"{self.model} does not fit into memory: {message.reason}", model=self.model
+            )
+        else:
+            error = errors.ModelUnusable(f"{self.model} cannot be used: {message.reason}", model=self.model)
+        self._ready.set_exception(error)
+
+    # ------------------------------------------------------------------ endings
+
+    def _on_broken(self, reason: str) -> None:
+        self._broken_reason = reason
+        self._broken.set()
+        self.process.kill()
+
+    async def _or_death(self, future: asyncio.Future[m.Hello] | asyncio.Future[m.Ready]) -> m.Hello | m.Ready:
+        """The future's result, or WorkerDied when the worker ends first."""
+        broken = asyncio.ensure_future(self._broken.wait())
+        try:
+            await asyncio.wait((future, broken), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            broken.cancel()
+        if not future.done():
+            future.cancel()
+            raise WorkerDied(await self.process.wait(), self._link.phase, self._broken_reason)
+        return future.result()
+
+    def _fail_all(self, how: str) -> None:
+        self._end_of_life = how
+        for session in list(self._sessions.values()):
+            session.fail(
+                errors.WorkerCrashed(
+                    f"request {session.request_id} was lost because {how}; ask again, "
+                    f"{self.model} loads by itself",
+                    model=self.model,
+                )
+            )
+        for _, future in list(self._questions.values()):
+            if not future.done():
+                future.set_exception(
+                    errors.WorkerCrashed(f"the question was lost because {how}; ask again", model=self.model)
+                )

@@ -1,0 +1,224 @@
+"""Builds the daemon from its parts, starts it, and ends it in order: the only place that does.
+
+Must hold no logic of the parts. Called by __main__.py once the process is confined.
+
+Exit status: 0 ended as asked, 1 could not start, 2 bad arguments or configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hob import address
+
+from hobd import log
+from hobd.broker.broker import Broker
+from hobd.broker.loading import Loading
+from hobd.broker.supervisor import PythonSpawner
+from hobd.config import Config, changed_keys, load, reloadable, to_toml
+from hobd.door import unix_socket
+from hobd.errors import ConfigError, HobError
+from hobd.sandbox import enter
+from hobd.store.catalog import Catalog
+from hobd.store.digest import DigestMemory
+from hobd.store.quirks import Quirks
+
+if TYPE_CHECKING:
+    from hobd.api.host import Host
+
+EXIT_OK, EXIT_CANNOT_START, EXIT_USAGE = 0, 1, 2
+
+
+def run(argv: list[str], confinement: enter.Confinement | None, failure: str) -> int:
+    """The whole life of a daemon. `failure` says why there is no confinement."""
+    arguments = _parse(argv)
+    starter = _Starter(arguments.ready_fd)
+    try:
+        config = _load_config(arguments)
+        if arguments.check_config:
+            print("the configuration is good")
+            return EXIT_OK
+        if arguments.print_config:
+            print(to_toml(config), end="")
+            return EXIT_OK
+        if failure and config.security.sandbox != "none":
+            raise ConfigError(f"the daemon cannot confine itself: {failure}")
+        log.configure(config.daemon.log_level)
+        daemon = _Daemon(arguments, config, str(confinement) if confinement else "none", starter)
+        asyncio.run(daemon.serve())
+    except ConfigError as error:
+        starter.fail(error)
+        return EXIT_USAGE
+    except HobError as error:
+        starter.fail(error)
+        return EXIT_CANNOT_START
+    return EXIT_OK
+
+
+class _Starter:
+    """Tells who started the daemon whether it serves."""
+
+    def __init__(self, ready_fd: int | None) -> None:
+        self._fd = ready_fd
+
+    def ready(self) -> None:
+        self._tell("ready\n")
+
+    def fail(self, error: HobError) -> None:
+        print(f"hobd: {error.message}", file=sys.stderr)
+        self._tell(f"error {error.message}\n")
+
+    def _tell(self, line: str) -> None:
+        if self._fd is None:
+            return
+        fd, self._fd = self._fd, None
+        try:
+            os.write(fd, line.encode())
+        except OSError:
+            pass  # it did not wait
+        os.close(fd)
+
+
+class _Daemon:
+    """The parts, and the order in which they start and stop."""
+
+    def __init__(
+        self, arguments: argparse.Namespace, config: Config, confinement: str, starter: _Starter
+    ) -> None:
+        self._arguments = arguments
+        self._config = config
+        self._confinement = confinement
+        self._starter = starter
+        self._started_at = time.time()
+        self._ending = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Returns when the daemon has ended in order. Raises DoorError."""
+        door = unix_socket.open_door(self._arguments.socket)
+        try:
+            if self._confinement != "none":
+                enter.forbid_connect()
+            async with self._broker() as broker:
+                if self._arguments.load is not None:
+                    broker.preload(self._arguments.load)
+                # On a thread, so that a model asked for at the start already loads meanwhile.
+                host = await asyncio.to_thread(self._host, broker, door)
+                await host.start(door.sock)
+                self._on_signals(broker)
+                self._starter.ready()
+                log.event("serving", socket=door.path, pid=os.getpid(), confinement=self._confinement)
+                await self._ending.wait()
+                await broker.drain(self._config.daemon.drain_timeout_seconds)
+                await host.stop()
+        finally:
+            door.close()
+        log.event("ended", pid=os.getpid())
+
+    def _broker(self) -> Broker:
+        state = address.state_dir()
+        loading = Loading(
+            spawner=PythonSpawner(sandbox=self._config.security.sandbox),
+            quirks=Quirks(state / "quirks.json"),
+            digests=DigestMemory(state / "digests.json"),
+        )
+        return Broker(config=self._config, catalog=Catalog(self._config.models_dir), loading=loading)
+
+    def _host(self, broker: Broker, door: unix_socket.Door) -> Host:
+        from hobd.api.control import DaemonService, Identity
+        from hobd.api.host import Host
+        from hobd.api.inference import InferenceService
+        from hobd.api.models import ModelService
+        from hobd.door import peer, policy
+
+        identity = Identity(
+            version=version("hob"),
+            started_at=self._started_at,
+            door_path=str(door.path),
+            door_mode=door.mode,
+            confinement=self._confinement,
+            config_path=str(self._arguments.config) if self._arguments.config else "",
+        )
+        control = DaemonService(
+            broker, identity, num_connections=lambda: host.num_connections, end=self._ending.set
+        )
+        host = Host(
+            [InferenceService(broker), ModelService(broker), control],
+            admit=lambda sock: policy.admit(peer.peer_of(sock).uid, os.getuid()),
+        )
+        return host
+
+    # ------------------------------------------------------------------ signals
+
+    def _on_signals(self, broker: Broker) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end, broker)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, broker)
+
+    def _end(self, broker: Broker) -> None:
+        """The first signal drains; another one does not wait."""
+        if self._ending.is_set():
+            broker.cut_short()
+            return
+        log.event("draining", num_sessions=broker.num_sessions)
+        self._ending.set()
+
+    def _reload(self, broker: Broker) -> None:
+        try:
+            config = _load_config(self._arguments)
+        except ConfigError as error:
+            log.event("config_refused", level="error", why=error.message)
+            return
+        changed = changed_keys(self._config, config)
+        waiting = [key for key in changed if key not in reloadable]
+        self._config = config
+        log.configure(config.daemon.log_level)
+        broker.reconfigure(config)
+        log.event(
+            "config_reloaded",
+            changed=",".join(changed) or "nothing",
+            needs_restart=",".join(waiting) or "nothing",
+        )
+
+
+def _load_config(arguments: argparse.Namespace) -> Config:
+    return load(arguments.config, os.environ, arguments.set)
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="hobd",
+        description="Keeps language models warm and serves them on a Unix socket that only you can open.",
+    )
+    parser.add_argument("--version", action="version", version=f"hobd {version('hob')}")
+    parser.add_argument(
+        "--socket", type=Path, default=address.socket_path(), help="the door (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--config", type=Path, default=_default_config(), help=f"default: {address.config_path()}"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the file"
+    )
+    parser.add_argument("--load", metavar="MODEL", help="load this model at once; empty for the default one")
+    parser.add_argument(
+        "--check-config", action="store_true", help="say whether the configuration is good, and exit"
+    )
+    parser.add_argument(
+        "--print-config", action="store_true", help="print the whole configuration in force, and exit"
+    )
+    parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def _default_config() -> Path | None:
+    path = address.config_path()
+    return path if path.exists() or "HOB_CONFIG" in os.environ else None

@@ -1,0 +1,183 @@
+"""The processes that render templates: a zygote that knows jinja2, and the expendable child it forks.
+
+Must hold no descriptor but its own socket, and must end with the worker. A template can kill the child
+by its limits; the zygote never sees a template, so there is always another child. Started by template.py.
+
+    worker ──control── zygote         one byte: "the child is dead or to be killed, fork another"
+       │                 │ forks      back: its pid, how the last one ended, and a new data socket
+       └─────data────  child          Ask, then Done or Failed; one socket for one child's life,
+                                      so that half a frame of a dead child cannot confuse the next
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import resource
+import signal
+import socket
+import struct
+from collections.abc import Callable
+from typing import Annotated, NoReturn
+
+import msgspec
+
+from hobd.sandbox.hygiene import die_with_parent
+from hobd.wire.messages import Value
+
+CPU_SECONDS = 2
+MEMORY_BYTES = 512 << 20
+MAX_OUTPUT_BYTES = 4 << 20
+#: What a template is given under these names is not the caller's to replace.
+RESERVED_NAMES = frozenset(
+    (
+        "messages",
+        "tools",
+        "add_generation_prompt",
+        "bos_token",
+        "eos_token",
+        "raise_exception",
+        "strftime_now",
+    )
+)
+#: How a child ends that ran out of memory.
+EXIT_NO_MEMORY = 12
+LENGTH = struct.Struct("<I")
+#: The child's pid, and how its predecessor ended (as waitpid says; 0: there was none).
+BORN = struct.Struct("<ii")
+
+
+class Ask(Value, frozen=True):
+    """One conversation to render; messages, tools and arguments are JSON."""
+
+    template: str
+    messages: bytes
+    tools: bytes
+    arguments: bytes
+    add_generation_prompt: bool
+    continue_last: bool
+    bos: str
+    eos: str
+
+
+class Done(Value, frozen=True, tag="done"):
+    text: str
+
+
+class Failed(Value, frozen=True, tag="failed"):
+    """Why there is no text. The worker has a sentence for each kind, and believes no other words."""
+
+    kind: str
+    detail: Annotated[str, msgspec.Meta(max_length=300)] = ""
+    line: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] = 0
+
+
+Respond = Callable[[Ask], Done | Failed]
+_ENCODER = msgspec.msgpack.Encoder()
+_ASKED = msgspec.msgpack.Decoder(Ask)
+
+
+def frame(value: Value) -> bytes:
+    body = _ENCODER.encode(value)
+    return LENGTH.pack(len(body)) + body
+
+
+# ------------------------------------------------------------------ zygote
+
+
+def run_zygote(control: socket.socket, worker_pid: int) -> NoReturn:
+    """Forks one child after another until the worker goes. Never returns into its caller's stack."""
+    try:
+        _shed_inheritance(control.fileno())
+        die_with_parent(worker_pid)
+        # Imported here: the worker never pays for it, and each child is born with it.
+        from hobd.worker.jinja import respond, warm_up
+
+        warm_up()
+        _breed(control, respond)
+    except BaseException:  # there is no one to tell, and above this frame lies the worker's own stack
+        os._exit(1)
+
+
+def _breed(control: socket.socket, respond: Respond) -> NoReturn:
+    zygote_pid = os.getpid()
+    status = 0
+    while True:
+        here, there = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            there.close()
+            _run_child(here, zygote_pid, respond)
+        here.close()
+        socket.send_fds(control, [BORN.pack(pid, status)], [there.fileno()])
+        there.close()
+        if not control.recv(1):
+            os._exit(0)  # the worker went, and the child goes with this process
+        # Not yet waited for, so the pid cannot be anyone else's. A child that is dead keeps its status.
+        os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+
+
+def _shed_inheritance(keep_fd: int) -> None:
+    """Lets go of all that was the worker's: descriptors, signal handlers, objects that close descriptors."""
+    gc.freeze()  # a socket object collected later would close a number that is ours by then
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is the daemon's to answer
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    # 0 to 2 become a pipe that nobody reads: a traceback, which could hold text of a prompt, goes nowhere.
+    reader, writer = os.pipe()
+    os.close(reader)
+    for stdio in range(3):
+        os.dup2(writer, stdio)
+    os.closerange(3, keep_fd)
+    os.closerange(keep_fd + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+# ------------------------------------------------------------------ child
+
+
+def _run_child(sock: socket.socket, zygote_pid: int, respond: Respond) -> NoReturn:
+    try:
+        die_with_parent(zygote_pid)
+        _limit_for_life()
+        _answer_all(sock, respond)
+    except MemoryError:
+        os._exit(EXIT_NO_MEMORY)
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def _answer_all(sock: socket.socket, respond: Respond) -> None:
+    stream = sock.makefile("rb")
+    while len(head := stream.read(LENGTH.size)) == LENGTH.size:
+        _limit_next_render()
+        ask = _ASKED.decode(stream.read(LENGTH.unpack(head)[0]))
+        sock.sendall(frame(respond(ask)))
+
+
+def _limit_for_life() -> None:
+    # Whatever a template breaks out to: no files, no processes, and not much memory.
+    memory = _address_space_bytes() + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    for name in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
+        resource.setrlimit(name, (0, 0))
+
+
+def _limit_next_render() -> None:
+    """The kernel counts whole seconds of a process's life, so the limit moves with what was used before."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = math.ceil(usage.ru_utime + usage.ru_stime) + CPU_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard < 0 else min(soft, hard), hard))
+
+
+def _address_space_bytes() -> int:
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 128 << 20  # no /proc within reach; a child was measured at a quarter of this

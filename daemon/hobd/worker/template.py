@@ -1,0 +1,274 @@
+"""The worker's hold on chat templates: asks the renderer's processes, and believes nothing they say.
+
+Must not import jinja2, nor ever pass on words that could be a prompt's: errors are sentences of this
+file. Made by worker/__main__.py before any thread exists; called by worker/intake.py's one thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import socket
+import time
+from typing import NoReturn
+
+import msgspec
+
+from hobd.worker.renderer import (
+    BORN,
+    CPU_SECONDS,
+    EXIT_NO_MEMORY,
+    LENGTH,
+    MAX_OUTPUT_BYTES,
+    MEMORY_BYTES,
+    RESERVED_NAMES,
+    Ask,
+    Done,
+    Failed,
+    frame,
+    run_zygote,
+)
+
+WALL_SECONDS = 10.0
+_MAX_FRAME_BYTES = MAX_OUTPUT_BYTES + 64
+_ANSWERED: msgspec.msgpack.Decoder[Done | Failed] = msgspec.msgpack.Decoder(Done | Failed)
+
+
+class TemplateError(Exception):
+    """One sentence without a word of the prompt; `error` names the class of errors.py to refuse with."""
+
+    def __init__(self, message: str, error: str = "InvalidRequest") -> None:
+        super().__init__(message)
+        self.message = message
+        self.error = error
+
+
+class _Died(Exception):
+    """The child closed its end."""
+
+
+def template_digest(template: str) -> str:
+    """The name by which receipts speak of a template."""
+    return hashlib.sha256(template.encode("utf-8", "replace")).hexdigest()
+
+
+def start_renderer() -> Renderer:
+    """Forks the zygote and returns at once. The process must have one thread, and be confined already."""
+    control, zygotes_end = socket.socketpair()
+    worker_pid = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        run_zygote(zygotes_end, worker_pid)
+    zygotes_end.close()
+    return Renderer(control, pid)
+
+
+class Renderer:
+    """Renders in another process, which may die of it; the next call gets a new one."""
+
+    __slots__ = ("_child", "_control", "_zygote_pid")
+
+    def __init__(self, control: socket.socket, zygote_pid: int) -> None:
+        self._control = control
+        self._zygote_pid = zygote_pid
+        self._child: socket.socket | None = None  # None until the zygote's first word is read
+
+    def render(
+        self,
+        template: str,
+        messages_json: bytes,
+        tools_json: bytes,
+        arguments_json: bytes,
+        *,
+        add_generation_prompt: bool,
+        continue_last: bool,
+        bos: str,
+        eos: str,
+    ) -> str:
+        """The prompt, or TemplateError. Returns within WALL_SECONDS, or a little over when it has to kill."""
+        ask = Ask(
+            template=template,
+            messages=messages_json,
+            tools=tools_json,
+            arguments=arguments_json,
+            add_generation_prompt=add_generation_prompt,
+            continue_last=continue_last,
+            bos=bos,
+            eos=eos,
+        )
+        answer = self._exchange(frame(ask), time.monotonic() + WALL_SECONDS)
+        if isinstance(answer, Failed):
+            raise _explain(answer, template)
+        return answer.text
+
+    def close(self) -> None:
+        """Ends both processes. The worker's own end does the same."""
+        self._control.close()
+        if self._child is not None:
+            self._child.close()
+        os.waitpid(self._zygote_pid, 0)
+
+    # ------------------------------------------------------------------ one question, one answer
+
+    def _exchange(self, question: bytes, deadline: float) -> Done | Failed:
+        try:
+            return self._read(self._send(question, deadline), deadline)
+        except _Died:
+            raise TemplateError(*_epitaph(self._replace_child())) from None
+        except TimeoutError:
+            self._replace_child()
+            raise TemplateError(
+                f"the model's chat template was not done after {WALL_SECONDS:.0f} s; send fewer messages, or try again"
+            ) from None
+        except msgspec.DecodeError:
+            self._replace_child()
+            raise TemplateError(
+                "the model's chat template broke its renderer; replace the model", "ModelUnusable"
+            ) from None
+
+    def _send(self, question: bytes, deadline: float) -> socket.socket:
+        child = self._child or self._await_child(deadline)[0]
+        try:
+            _send_all(child, question, deadline)
+        except _Died:
+            # It died since the last render, of nothing that this request did.
+            self._replace_child()
+            assert self._child is not None
+            child = self._child
+            _send_all(child, question, deadline)
+        return child
+
+    def _read(self, child: socket.socket, deadline: float) -> Done | Failed:
+        (length,) = LENGTH.unpack(_receive(child, LENGTH.size, deadline))
+        if length > _MAX_FRAME_BYTES:
+            raise msgspec.DecodeError("over the cap")
+        try:
+            return _ANSWERED.decode(_receive(child, length, deadline))
+        except UnicodeDecodeError:
+            raise msgspec.DecodeError("not UTF-8") from None
+
+    # ------------------------------------------------------------------ children come and go
+
+    def _replace_child(self) -> int:
+        """Buries the child, dead or alive, and takes a new one; returns how the old one ended."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+        try:
+            self._control.send(b"\n")
+        except OSError:
+            self._gone()
+        return self._await_child(time.monotonic() + WALL_SECONDS)[1]
+
+    def _await_child(self, deadline: float) -> tuple[socket.socket, int]:
+        try:
+            self._control.settimeout(max(0.001, deadline - time.monotonic()))
+            born, fds, _, _ = socket.recv_fds(self._control, BORN.size, 1, socket.MSG_CMSG_CLOEXEC)
+        except OSError:
+            self._gone()
+        if len(born) != BORN.size or len(fds) != 1:
+            self._gone()
+        self._child = socket.socket(fileno=fds[0])
+        return self._child, BORN.unpack(born)[1]
+
+    def _gone(self) -> NoReturn:
+        """Without its zygote a worker full of threads cannot fork another. Chat ends here; the rest goes on."""
+        self._control.close()
+        raise TemplateError(
+            "the process that renders chat templates is gone; unload the model, and chat again",
+            "WorkerCrashed",
+        ) from None
+
+
+def _send_all(child: socket.socket, data: bytes, deadline: float) -> None:
+    child.settimeout(max(0.001, deadline - time.monotonic()))
+    try:
+        child.sendall(data)
+    except (BrokenPipeError, ConnectionResetError):
+        raise _Died from None
+
+
+def _receive(child: socket.socket, size: int, deadline: float) -> bytearray:
+    buffer = bytearray(size)
+    rest = memoryview(buffer)
+    while rest:
+        child.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            count = child.recv_into(rest)
+        except ConnectionResetError:
+            count = 0
+        if count == 0:
+            raise _Died
+        rest = rest[count:]
+    return buffer
+
+
+# ------------------------------------------------------------------ sentences
+
+_SENTENCES = {
+    "syntax": (
+        "the model's chat template has a syntax error on line {line}; replace the model",
+        "ModelUnusable",
+    ),
+    "forbidden": (
+        "the model's chat template tried what templates may not do; do not trust this model",
+        "ModelUnusable",
+    ),
+    "raised": (
+        "the model's chat template refuses these messages; check their roles and order",
+        "InvalidRequest",
+    ),
+    "undefined": (
+        "the model's chat template uses what the messages lack; check their roles and fields",
+        "InvalidRequest",
+    ),
+    "output": (
+        f"the rendered conversation is over {MAX_OUTPUT_BYTES >> 20} MiB; send less",
+        "InvalidRequest",
+    ),
+    "messages": ("messages must be a list of at least one object; mend the request", "InvalidRequest"),
+    "arguments": ("template arguments must be an object; mend the request", "InvalidRequest"),
+    "reserved": ("a template argument has a name that is not free; rename it", "InvalidRequest"),
+    "json": ("messages, tools and template arguments must be JSON; mend the request", "InvalidRequest"),
+    "continue": (
+        "there is no way to go on with the last message: it is no text, or the model's chat template leaves it out",
+        "InvalidRequest",
+    ),
+    "failed": (
+        "the model's chat template cannot render these messages; check their fields",
+        "InvalidRequest",
+    ),
+}
+
+
+def _explain(failed: Failed, template: str) -> TemplateError:
+    sentence, error = _SENTENCES.get(failed.kind, _SENTENCES["failed"])
+    if failed.kind == "raised" and _is_constant_of(template, failed.detail):
+        return TemplateError(f"the model's chat template refuses these messages: {failed.detail}")
+    if failed.kind == "reserved" and failed.detail in RESERVED_NAMES:
+        return TemplateError(
+            f'the template argument "{failed.detail}" has a name that is not free; rename it'
+        )
+    return TemplateError(sentence.format(line=failed.line), error)
+
+
+def _is_constant_of(template: str, words: str) -> bool:
+    """Whether the template itself says these words, so that they are not the prompt's."""
+    return words.isprintable() and re.search(rf"""(["']){re.escape(words)}\1""", template) is not None
+
+
+def _epitaph(status: int) -> tuple[str, str]:
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGXCPU:
+        return (
+            f"the model's chat template took over {CPU_SECONDS} s of processor time; send less",
+            "InvalidRequest",
+        )
+    if code == EXIT_NO_MEMORY:
+        return (
+            f"the model's chat template took over {MEMORY_BYTES >> 20} MiB of memory; send less",
+            "InvalidRequest",
+        )
+    return "the model's chat template broke its renderer; replace the model", "ModelUnusable"

@@ -1,0 +1,33 @@
+"""What tests of every kind may ask for: a tiny model, the starter model.
+
+Must not start a process or open a socket: each kind of test has a conftest of its own for that.
+Called by pytest.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hob.address import data_dir
+
+from tests.tiny_model import write_tiny_model
+
+# Read before any test puts another home directory into the environment.
+MODELS_DIR = Path(os.environ.get("HOB_MODELS_DIR") or data_dir() / "models")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a megabyte that llama.cpp loads; says printable nonsense, always the same."""
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny.gguf")
+
+
+@pytest.fixture(scope="session")
+def starter_model() -> Path:
+    """The model that `make demo` answers with."""
+    model = MODELS_DIR / "smollm2-135m-instruct.gguf"
+    if not model.is_file():
+        pytest.fail(f"the starter model is not at {model}; `make demo` puts it there", pytrace=False)
+    return model
