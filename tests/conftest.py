@@ -1,17 +1,18 @@
-"""What tests of every kind may ask for: a tiny model, the starter model.
+"""What tests of every kind may ask for: a tiny model, the starter model, a daemon.
 
-Must not start a process or open a socket: each kind of test has a conftest of its own for that.
-Called by pytest.
+Must leave nothing behind: every daemon ends with its test. Called by pytest.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hob.address import data_dir
 
+from tests.daemon import RunningDaemon
 from tests.tiny_model import write_tiny_model
 
 # Read before any test puts another home directory into the environment.
@@ -31,3 +32,19 @@ def starter_model() -> Path:
     if not model.is_file():
         pytest.fail(f"the starter model is not at {model}; `make demo` puts it there", pytrace=False)
     return model
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
+    """A real daemon, not yet started, whose workers answer by arithmetic instead of llama.cpp."""
+    running = RunningDaemon(tmp_path / "home", fake_workers=True)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def real_daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
+    """A real daemon with real workers, not yet started."""
+    running = RunningDaemon(tmp_path / "home", fake_workers=False)
+    yield running
+    running.stop()

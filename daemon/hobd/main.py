@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,10 +36,13 @@ if TYPE_CHECKING:
     from hobd.api.host import Host
 
 EXIT_OK, EXIT_CANNOT_START, EXIT_USAGE = 0, 1, 2
+WORKER = ("-m", "hobd.worker")
 
 
-def run(argv: list[str], confinement: enter.Confinement | None, failure: str) -> int:
-    """The whole life of a daemon. `failure` says why there is no confinement."""
+def run(
+    argv: list[str], confinement: enter.Confinement | None, failure: str, *, worker: Sequence[str] = WORKER
+) -> int:
+    """The whole life of a daemon. `failure` says why there is no confinement; `worker` what Python runs as one."""
     arguments = _parse(argv)
     starter = _Starter(arguments.ready_fd)
     try:
@@ -52,7 +56,7 @@ def run(argv: list[str], confinement: enter.Confinement | None, failure: str) ->
         if failure and config.security.sandbox != "none":
             raise ConfigError(f"the daemon cannot confine itself: {failure}")
         log.configure(config.daemon.log_level)
-        daemon = _Daemon(arguments, config, str(confinement) if confinement else "none", starter)
+        daemon = _Daemon(arguments, config, str(confinement) if confinement else "none", starter, worker)
         asyncio.run(daemon.serve())
     except ConfigError as error:
         starter.fail(error)
@@ -97,6 +101,7 @@ class _Daemon:
         self._config = config
         self._confinement = confinement
         self._starter = starter
+        self._worker = worker
         self._started_at = time.time()
         self._ending = asyncio.Event()
 
@@ -125,7 +130,7 @@ class _Daemon:
     def _broker(self) -> Broker:
         state = address.state_dir()
         loading = Loading(
-            spawner=PythonSpawner(sandbox=self._config.security.sandbox),
+            spawner=PythonSpawner(sandbox=self._config.security.sandbox, module=self._worker),
             quirks=Quirks(state / "quirks.json"),
             digests=DigestMemory(state / "digests.json"),
         )

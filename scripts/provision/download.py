@@ -19,12 +19,18 @@ MEGABYTE = 1_000_000
 def fetch(title: str, lock: str, into: Path, *, python: Path, options: Sequence[str] = ()) -> Path:
     """The one file that `requirements/<lock>.lock` names, in the directory `into`."""
     into.mkdir(parents=True, exist_ok=True)
+    argv: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "download",
+        "--progress-bar=raw",
+        "--no-deps",
+        "--require-hashes",
+    ]
     command.run(
         title,
-        [
-            *(python, "-m", "pip", "download", "--progress-bar=raw", "--no-deps", "--require-hashes"),
-            *("--requirement", place.LOCKS / f"{lock}.lock", "--dest", into, *options),
-        ],
+        [*argv, "--requirement", place.LOCKS / f"{lock}.lock", "--dest", into, *options],
         log=lock,
         hint="is this machine online, and has it enough room?",
         # pip unpacks in a temporary directory: one file system less that can be full.

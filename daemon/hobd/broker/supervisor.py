@@ -67,7 +67,7 @@ class Spawner(Protocol):
 class PythonSpawner:
     """Workers as children of this interpreter, isolated from the user's environment and directory."""
 
-    def __init__(self, *, sandbox: str, module: Sequence[str] = ("-m", "hobd.worker")) -> None:
+    def __init__(self, *, sandbox: str, module: Sequence[str]) -> None:
         self._sandbox = sandbox
         self._module = tuple(module)
 

@@ -197,3 +197,18 @@ def test_arguments_of_another_shape() -> None:
 
 def test_an_argument_cannot_replace_the_messages() -> None:
     assert fault(ask("x", arguments={"messages": []})) == Failed(kind="reserved", detail="messages")
+
+
+@pytest.mark.parametrize("data", [b"{", b'"\xff"', b"[NaN]"], ids=["cut-off", "not-utf-8", "nan"])
+def test_input_that_is_no_json(data: bytes) -> None:
+    broken = Ask(
+        template="x",
+        messages=data,
+        tools=b"",
+        arguments=b"",
+        add_generation_prompt=True,
+        continue_last=False,
+        bos="",
+        eos="",
+    )
+    assert fault(respond(broken)).kind == "json"

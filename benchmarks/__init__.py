@@ -1,0 +1,1 @@
+"""What hob costs over the engine itself, measured in one run on one machine: `make bench`."""

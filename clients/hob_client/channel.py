@@ -1,0 +1,68 @@
+"""The gRPC connection to one socket, and the calls of the three services.
+
+Must never dial anything but a Unix socket, and never through a proxy.
+Used by client.py and async_client.py.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import grpc
+
+from hob_client.socket_path import target
+
+# A prompt can be as large as a frame to a worker; answers with many logprobs are large too.
+_MAX_MESSAGE_BYTES = 16 << 20
+
+_OPTIONS: tuple[tuple[str, int | str], ...] = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.default_authority", "localhost"),
+    ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 2**31 - 1),  # off: the kernel says when the other end is gone
+    # A daemon that restarts is back soon, and asking a socket costs next to nothing.
+    ("grpc.initial_reconnect_backoff_ms", 20),
+    ("grpc.min_reconnect_backoff_ms", 20),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    # Else a new channel inherits the back-off of the one that it replaces.
+    ("grpc.use_local_subchannel_pool", 1),
+    # No service has a configuration to be looked up, and ours are not to be retried behind our back.
+    ("grpc.service_config_disable_resolution", 1),
+)
+# Iterate on the caller's thread: no hand-over between threads for every piece of text.
+_SYNC_OPTIONS = (*_OPTIONS, ("SingleThreadedUnaryStream", 1))
+
+
+class Link:
+    """One connection. Connects when first used, and again by itself after the daemon restarted."""
+
+    def __init__(self, channel: Any) -> None:
+        self.channel = channel
+
+    @cached_property
+    def inference(self) -> Any:
+        from hob.v1.inference_pb2_grpc import InferenceServiceStub
+
+        return InferenceServiceStub(self.channel)
+
+    @cached_property
+    def models(self) -> Any:
+        from hob.v1.models_pb2_grpc import ModelServiceStub
+
+        return ModelServiceStub(self.channel)
+
+    @cached_property
+    def daemon(self) -> Any:
+        from hob.v1.daemon_pb2_grpc import DaemonServiceStub
+
+        return DaemonServiceStub(self.channel)
+
+
+def open_link(path: str) -> Link:
+    return Link(grpc.insecure_channel(target(path), options=_SYNC_OPTIONS))
+
+
+def open_async_link(path: str) -> Link:
+    return Link(grpc.aio.insecure_channel(target(path), options=_OPTIONS))

@@ -1,0 +1,131 @@
+"""The named parameters of a request: how to choose tokens, when to stop, how to be treated.
+
+Must never send a name that the contract does not have; ranges are the daemon's business, not checked here.
+Called by requests.py; the CLI's options have the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Literal, TypedDict
+
+from hob.v1 import inference_pb2 as pb
+
+from hob_client.errors import InvalidRequest
+
+
+class Dry(TypedDict, total=False):
+    multiplier: float
+    base: float
+    allowed_length: int
+    penalty_last_n: int
+    sequence_breakers: Sequence[str]
+
+
+class Xtc(TypedDict, total=False):
+    probability: float
+    threshold: float
+
+
+class Mirostat(TypedDict, total=False):
+    version: int
+    tau: float
+    eta: float
+
+
+class Parameters(TypedDict, total=False):
+    """All optional; the daemon knows the defaults. See hob/v1/inference.proto for what each does."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    typical_p: float
+    top_n_sigma: float
+    dynatemp_range: float
+    dynatemp_exponent: float
+    repeat_penalty: float
+    frequency_penalty: float
+    presence_penalty: float
+    penalty_last_n: int
+    dry: Dry
+    xtc: Xtc
+    mirostat: Mirostat
+    logit_bias: Mapping[int, float]
+    seed: int
+
+    max_tokens: int
+    stop: str | Sequence[str]
+    ignore_eos: bool
+    logprobs: int
+    num_answers: int
+
+    priority_class: Literal["interactive", "normal", "batch"]
+    cache_domain: str
+    incognito: bool
+    truncation_strategy: Literal["drop_oldest_messages", "keep_end"]
+    max_queue_ms: int
+    max_total_ms: int
+    keep_alive_seconds: int
+    client_request_id: str
+
+
+#: The part of a request that each name belongs to.
+PARTS: dict[str, type[Any]] = {
+    field.name: part
+    for part in (pb.Sampling, pb.Limits, pb.RequestOptions)
+    for field in part.DESCRIPTOR.fields
+}
+
+
+def build_parts(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """`sampling`, `limits` and `options` for a request. Raises InvalidRequest for a name or value that cannot be."""
+    chosen: dict[type[Any], dict[str, Any]] = {pb.Sampling: {}, pb.Limits: {}, pb.RequestOptions: {}}
+    for name, value in parameters.items():
+        if name not in PARTS:
+            raise InvalidRequest(f"there is no parameter {name!r}{_suggest(name, PARTS)}")
+        chosen[PARTS[name]][name] = _value(name, value)
+    return {
+        "sampling": _build(pb.Sampling, chosen),
+        "limits": _build(pb.Limits, chosen),
+        "options": _build(pb.RequestOptions, chosen),
+    }
+
+
+def _value(name: str, value: Any) -> Any:
+    if name == "stop" and isinstance(value, str):
+        return [value]  # protobuf would take it for a list of its letters
+    if name == "priority_class":
+        return _enum(pb.PriorityClass, "PRIORITY_CLASS_", name, value)
+    if name == "truncation_strategy":
+        return _enum(pb.TruncationStrategy, "TRUNCATION_STRATEGY_", name, value)
+    return value
+
+
+def _enum(enum: Any, prefix: str, name: str, value: Any) -> int:
+    numbers: dict[str, int] = {
+        full.removeprefix(prefix).lower(): number for full, number in enum.items() if number
+    }
+    if value not in numbers:
+        raise InvalidRequest(f"{name} is {value!r}; it must be one of {', '.join(numbers)}")
+    return numbers[value]
+
+
+def _build(part: type[Any], chosen: Mapping[type[Any], dict[str, Any]]) -> Any:
+    message = part()
+    for name, value in chosen[part].items():
+        try:
+            message.MergeFrom(part(**{name: value}))
+            refused = ""
+        except (TypeError, ValueError) as error:
+            # Stop strings are the user's text: a fault in one is named without it.
+            refused = "not a list of valid texts" if name == "stop" else str(error)
+        if refused:
+            raise InvalidRequest(f"the parameter {name} cannot have that value: {refused}")
+    return message
+
+
+def _suggest(name: str, known: Mapping[str, Any]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"

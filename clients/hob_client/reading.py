@@ -1,0 +1,107 @@
+"""Turns messages of the contract into values and events.
+
+Must never decide anything, and skips kinds of events that it does not know: more will come.
+Called by client.py and async_client.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from hob_client import values
+from hob_client.events import Delta, Done, Event, Progress, Started, Warning
+
+_VALUES: dict[str, type[Any]] = {
+    "Receipt": values.Receipt,
+    "AnswerEnd": values.AnswerEnd,
+    "TokenLogprob": values.TokenLogprob,
+    "Model": values.Model,
+    "MemoryLine": values.MemoryLine,
+    "Resident": values.Resident,
+    "Verified": values.Verified,
+    "UnloadModelResponse": values.Unloaded,
+    "Door": values.Door,
+    "GetStatusResponse": values.Status,
+    "WatchEventsResponse": values.Happening,
+    "Evidence": values.Evidence,
+    "AttestResponse": values.Attestation,
+    "DrainResponse": values.Drained,
+    "ApplyTemplateResponse": values.RenderedPrompt,
+    "Progress": Progress,
+}
+
+
+def read_event(message: Any) -> Event | None:
+    """The event in a hob.v1.Event; None if it is of a kind we do not know."""
+    kind = message.WhichOneof("kind")
+    reader = _EVENTS.get(kind)
+    return reader(getattr(message, kind)) if reader else None
+
+
+def read(message: Any) -> Any:
+    """The value of the same shape as a message, field by field."""
+    value_type = _VALUES[message.DESCRIPTOR.name]
+    by_name = message.DESCRIPTOR.fields_by_name
+    return value_type(**{f.name: _field(message, by_name[f.name]) for f in fields(value_type)})
+
+
+def _field(message: Any, field: FieldDescriptor) -> Any:
+    content = getattr(message, field.name)
+    if field.message_type is not None:
+        if field.is_repeated:
+            return tuple(read(part) for part in content)
+        return _time(content) if message.HasField(field.name) else None
+    if field.is_repeated:
+        return tuple(content)
+    return _short(field.enum_type, content) if field.enum_type is not None else content
+
+
+def _short(enum: Any, number: int) -> str:
+    """FINISH_REASON_MAX_TOKENS as "max_tokens"; the enum's zero tells the prefix."""
+    if number not in enum.values_by_number:
+        return f"unknown_{number}"
+    prefix: str = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    name: str = enum.values_by_number[number].name
+    return name.removeprefix(prefix).lower()
+
+
+def _time(timestamp: Any) -> datetime:
+    moment: datetime = timestamp.ToDatetime(tzinfo=UTC)
+    return moment.astimezone()
+
+
+def _delta(message: Any) -> Delta:
+    """By hand, not through read(): one for every piece of text."""
+    return Delta(
+        text=message.text,
+        num_tokens=message.num_tokens,
+        answer=message.answer,
+        is_reasoning=message.is_reasoning,
+        logprobs=tuple(map(read, message.logprobs)) if message.logprobs else (),
+    )
+
+
+def _started(message: Any) -> Started:
+    return Started(request_id=message.request_id, model=message.model)
+
+
+def _warning(message: Any) -> Warning:
+    return Warning(code=message.code, message=message.message)
+
+
+def _done(message: Any) -> Done:
+    return Done(answers=tuple(map(read, message.answers)), receipt=read(message.receipt))
+
+
+_EVENTS: dict[str | None, Callable[[Any], Event]] = {
+    "progress": read,
+    "started": _started,
+    "delta": _delta,
+    "warning": _warning,
+    "done": _done,
+}

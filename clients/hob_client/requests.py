@@ -1,0 +1,88 @@
+"""Builds the requests of the contract from what callers say.
+
+Must never put text of a prompt into an error. Called by client.py and async_client.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
+
+from hob.v1 import inference_pb2 as pb
+
+from hob_client.errors import InvalidRequest
+from hob_client.parameters import build_parts
+
+
+class Message(TypedDict):
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+    name: NotRequired[str]
+    reasoning: NotRequired[str]
+    tool_call_id: NotRequired[str]
+
+
+_MESSAGE_KEYS = frozenset(Message.__annotations__)
+
+
+def generate_request(
+    model: str, prompt: str | Sequence[int], parse_special: bool, parameters: Mapping[str, Any]
+) -> pb.GenerateRequest:
+    """`prompt`: text, or the ids of tokens."""
+    parts = build_parts(parameters)
+    if isinstance(prompt, str):
+        check_text("the prompt", prompt)
+        return pb.GenerateRequest(model=model, text=prompt, parse_special=parse_special, **parts)
+    return pb.GenerateRequest(
+        model=model, tokens=pb.TokenIds(ids=prompt), parse_special=parse_special, **parts
+    )
+
+
+def chat_request(
+    model: str,
+    messages: str | Sequence[Message],
+    continue_last_message: bool,
+    template_arguments: Mapping[str, Any] | None,
+    parameters: Mapping[str, Any],
+) -> pb.ChatRequest:
+    """`messages`: the conversation, or the text of a single user's turn."""
+    turns = [Message(role="user", content=messages)] if isinstance(messages, str) else messages
+    return pb.ChatRequest(
+        model=model,
+        messages=[_message(index, turn) for index, turn in enumerate(turns)],
+        continue_last_message=continue_last_message,
+        template_arguments={name: json.dumps(value) for name, value in (template_arguments or {}).items()},
+        **build_parts(parameters),
+    )
+
+
+def check_text(what: str, text: Any) -> None:
+    """Raise InvalidRequest for what protobuf would refuse while quoting it."""
+    if not isinstance(text, str):
+        raise InvalidRequest(f"{what} is a {type(text).__name__}; it must be text")
+    bad = _first_surrogate(text)
+    if bad is not None:
+        raise InvalidRequest(f"{what} is not valid Unicode at character {bad}; remove the unpaired surrogate")
+
+
+def _message(index: int, turn: Mapping[str, Any]) -> pb.ChatMessage:
+    unknown = turn.keys() - _MESSAGE_KEYS
+    if unknown or "role" not in turn or "content" not in turn:
+        fault = f"does not know {sorted(unknown)}" if unknown else "needs both 'role' and 'content'"
+        raise InvalidRequest(f"messages[{index}] {fault}; it may have {', '.join(sorted(_MESSAGE_KEYS))}")
+    for key, value in turn.items():
+        check_text(f"messages[{index}][{key!r}]", value)
+    others = {key: value for key, value in turn.items() if key != "content"}
+    return pb.ChatMessage(content=[pb.ContentPart(text=turn["content"])], **others)
+
+
+def _first_surrogate(text: str) -> int | None:
+    """Found by trying, then told outside of the `except`: the error would carry the whole text along."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None

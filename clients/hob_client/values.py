@@ -1,0 +1,175 @@
+"""What the daemon tells about models, requests and itself, as values.
+
+Must stay data: fields have the names of the contract, so reading.py can fill them; no I/O, no gRPC.
+Made by reading.py; used by whoever uses a client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a request took, in numbers; never a word of what was said."""
+
+    request_id: str
+    model: str
+    model_sha256: str
+    template_sha256: str
+    engine_build: str
+    seed: int
+    num_prompt_tokens: int
+    num_cached_tokens: int
+    num_completion_tokens: int
+    queue_ms: int
+    load_ms: int
+    prefill_ms: int
+    decode_ms: int
+    truncated: bool
+    num_dropped_tokens: int
+    resumed: bool
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerEnd:
+    answer: int
+    finish_reason: str  # eos, stop, max_tokens, context_full, tool_calls, cancelled, deadline
+    stop: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenLogprob:
+    token_id: int = field(repr=False)
+    token: bytes = field(repr=False)
+    logprob: float
+    top: tuple[TokenLogprob, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    name: str
+    aliases: tuple[str, ...]
+    file_bytes: int
+    sha256: str
+    license: str
+    residency: str  # absent, loading, ready, unloading
+    pinned: bool
+    modified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryLine:
+    device: str
+    purpose: str
+    reserved_bytes: int
+    measured_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """A model in memory."""
+
+    model: str
+    residency: str
+    worker_pid: int
+    resident_bytes: int
+    context_tokens: int
+    num_lanes: int
+    num_running: int
+    num_queued: int
+    used_cells: int
+    total_cells: int
+    num_threads: int
+    degraded: str
+    sandbox: str
+    loaded_at: datetime | None
+    idle_since: datetime | None
+    leaves_at: datetime | None
+    pinned: bool
+    num_restarts: int
+    architecture: str
+    memory: tuple[MemoryLine, ...]
+    num_tokens_generated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    sha256: str
+    recorded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unloaded:
+    was_resident: bool
+    freed_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    name: str
+    path: str
+    mode: int
+    owner_uid: int
+    num_connections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The daemon about itself."""
+
+    version: str
+    pid: int
+    started_at: datetime | None
+    doors: tuple[Door, ...]
+    residents: tuple[Resident, ...]
+    daemon_resident_bytes: int
+    confinement: str
+    draining: bool
+    config_path: str
+    num_requests_served: int
+    num_sessions: int
+    models_dir: str
+    engine_build: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """Something that happened in the daemon, without content."""
+
+    at: datetime | None
+    kind: str
+    model: str
+    request_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    property: str
+    subject: str
+    held: bool
+    observed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    evidence: tuple[Evidence, ...]
+    all_held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drained:
+    num_finished: int
+    num_ended: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedPrompt:
+    """What Chat would run."""
+
+    prompt: str = field(repr=False)
+    num_tokens: int
+    template_sha256: str

@@ -1,0 +1,64 @@
+"""Raises the walls around the daemon and around a worker, in the right order, and shows that they stand.
+
+Must import fast and without third parties' code: it runs before anything that could dial out.
+Called by the first function of each program, before its other imports.
+"""
+
+from __future__ import annotations
+
+from hobd.sandbox import hygiene, proof, seccomp
+from hobd.sandbox.syscalls import this_machine
+
+_PRIVATE = "private (not dumpable, no core)"
+
+
+class Confinement:
+    """What the kernel forbids this process, in words for status, attest and the log. Never changes.
+
+    No dataclass: importing those would take longer than raising the walls.
+    """
+
+    __slots__ = ("mechanisms",)
+
+    def __init__(self, *mechanisms: str) -> None:
+        self.mechanisms = mechanisms
+
+    def __str__(self) -> str:
+        return ", ".join(self.mechanisms) or 'none (security.sandbox = "none")'
+
+    def __repr__(self) -> str:
+        return f"Confinement({self})"
+
+
+#: What holds a process that was configured to run without.
+UNCONFINED = Confinement()
+
+
+def enter_daemon() -> Confinement:
+    """No network, for this process and all it starts; SandboxError if any wall does not stand.
+
+    It can still connect to Unix sockets, to see whether another daemon answers at its door.
+    """
+    this_machine()
+    hygiene.be_private()
+    proof.refuse_network_descriptors()
+    seccomp.install(seccomp.no_network(seccomp.DAEMON_DENIES))
+    proof.require(proof.NO_NETWORK)
+    return Confinement("no-network (seccomp)", _PRIVATE)
+
+
+def forbid_connect(confinement: Confinement) -> Confinement:
+    """From now on this process can only be called; for when its doors are open; or SandboxError."""
+    seccomp.install(seccomp.no_calls(("connect",)))
+    proof.require(proof.NO_CONNECT)
+    return Confinement(*confinement.mechanisms, "no-connect (seccomp)")
+
+
+def enter_worker() -> Confinement:
+    """Only what it was born with: no socket, program or namespace; SandboxError if a wall does not stand."""
+    this_machine()
+    hygiene.be_private()
+    proof.refuse_network_descriptors()
+    seccomp.install(seccomp.worker_filter())
+    proof.require(proof.WORKER)
+    return Confinement("no-network, no-sockets, no-exec, no-namespaces (seccomp)", _PRIVATE)

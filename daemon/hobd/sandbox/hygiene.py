@@ -1,0 +1,53 @@
+"""What a process asks of the kernel about itself: show me to nobody, dump me nowhere, end me with my parent.
+
+Must be set anew in every process: exec makes it dumpable again.
+Used by enter.py and seccomp.py; `die_with_parent` by the worker's first function.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import sys
+
+from hobd.sandbox.failure import TO_RUN_WITHOUT, SandboxError
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_NO_NEW_PRIVS = 38
+_SIGKILL = 9  # the signal module costs more to import than this whole folder
+
+
+def be_private() -> None:
+    """No core file, and no other process of this user can read the memory, environment or descriptors.
+
+    Both halves are needed: a core handler behind a pipe ignores the limit, and root ignores dumpable.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _prctl("make itself not dumpable", _PR_SET_DUMPABLE, 0)
+    forbid_new_privileges()
+
+
+def forbid_new_privileges() -> None:
+    """Nothing that runs from here on gains rights by setuid or file capabilities."""
+    _prctl("give up gaining privileges", _PR_SET_NO_NEW_PRIVS, 1)
+
+
+def die_with_parent(expected_ppid: int) -> None:
+    """The kernel kills this process when the *thread* that started it ends: start it from the main thread.
+
+    Where the kernel has no such wish (not Linux), a process notices by the end of its sockets.
+    """
+    if sys.platform == "linux":
+        _prctl("tie its life to its parent's", _PR_SET_PDEATHSIG, _SIGKILL)
+    # The parent may have died before the wish was known: then nobody is left to fulfil it.
+    if os.getppid() != expected_ppid:
+        raise SandboxError(f"the parent process {expected_ppid} has ended already; start hobd again")
+
+
+def _prctl(purpose: str, option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(ctypes.c_int(option), *(ctypes.c_ulong(number) for number in (value, 0, 0, 0))):
+        reason = os.strerror(ctypes.get_errno())
+        raise SandboxError(f"the kernel did not let the process {purpose} ({reason}); {TO_RUN_WITHOUT}")

@@ -1,0 +1,104 @@
+"""A real daemon process for tests, in a home of its own.
+
+Must leave no process and touch nothing outside its directory. Made by fixtures in tests/conftest.py.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import hob_client
+
+FAKE = Path(__file__).parent / "fakes" / "daemon_main.py"
+
+
+class RunningDaemon:
+    """`start` it, ask it through `client()`, `stop` it; `log` has all it wrote."""
+
+    def __init__(self, home: Path, *, fake_workers: bool) -> None:
+        self.home = home
+        self.models = home / "models"
+        self.models.mkdir(parents=True)
+        self.socket = home / "run" / "hob.sock"
+        self.log_path = home / "hobd.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._program = [str(FAKE)] if fake_workers else ["-I", "-m", "hobd"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "HOB_SOCKET": str(self.socket),
+            "HOB_MODELS_DIR": str(self.models),
+        }
+
+    def add_model(self, name: str, content: str | Path = "ok\n") -> Path:
+        """A scripted model for fake workers, or a link to a real one."""
+        path = self.models / f"{name}.gguf"
+        if isinstance(content, Path):
+            os.link(content, path) if content.stat().st_dev == self.models.stat().st_dev else path.write_bytes(
+                content.read_bytes()
+            )
+        else:
+            path.write_text(content)
+        path.chmod(0o444)
+        return path
+
+    def start(self, *arguments: str) -> RunningDaemon:
+        """Returns when it serves; fails with its log when it does not."""
+        ready, told = os.pipe()
+        command = [sys.executable, *self._program, "--ready-fd", str(told), *arguments]
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(told,)
+            )
+        os.close(told)
+        with os.fdopen(ready) as pipe:
+            line = pipe.readline()
+        assert line == "ready\n", f"{line!r}\n{self.log}"
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def client(self) -> hob_client.Client:
+        return hob_client.Client(self.socket, start=False)
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = 20) -> int:
+        assert self.process is not None
+        return self.process.wait(timeout)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise
+
+
+def await_true(condition: object, what: str, seconds: float = 10) -> None:
+    """Polls until a condition of another process holds."""
+    deadline = time.monotonic() + seconds
+    assert callable(condition)
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.01)

@@ -1,0 +1,76 @@
+"""A worker process without llama.cpp: the real hello, wire, intake, loop and renderer around FakeEngine.
+
+The model file's first line scripts it: `ok`, `unusable`, `memory`; `segv-in-probe` dies unless degraded;
+`segv-while-loading`; `silent` never says hello; `garbage`, `huge-frame` and `early-step` break the contract.
+Started by tests through PythonSpawner(module=(path of this file,)).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from hobd.sandbox import enter, hygiene
+from hobd.wire import messages as m
+from hobd.wire.framing import encode
+from hobd.worker.engine import Settings, Slice
+from hobd.worker.serve import serve
+from hobd.worker.template import start_renderer
+
+from tests.fakes.engine import FakeEngine, load_fake
+
+
+def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> FakeEngine:
+    behaviour = script(model_fd)
+    if behaviour == "segv-while-loading":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    engine = load_fake(model_fd, settings, progress)
+    if behaviour == "segv-in-probe" and not settings.degraded:
+        engine.in_decode = lambda slices: os.kill(os.getpid(), signal.SIGSEGV)
+    if behaviour == "slow":
+        engine.in_decode = slow_down
+    return engine
+
+
+def slow_down(slices: Sequence[Slice]) -> None:
+    time.sleep(0.02)
+
+
+def script(model_fd: int) -> str:
+    return os.pread(model_fd, 64, 0).split(b"\n")[0].decode()
+
+
+def misbehave(sock: socket.socket, behaviour: str) -> None:
+    if behaviour == "garbage":
+        sock.sendall(struct.pack("<I", 5) + b"\xc1junk")
+    elif behaviour == "huge-frame":
+        sock.sendall(struct.pack("<I", m.MAX_FRAME_TO_BROKER_BYTES + 1))
+    elif behaviour == "early-step":
+        sock.sendall(encode(m.Hello(m.WIRE_VERSION, "fake", "none")) + encode(m.Step([], [], [], 0, 0, 0)))
+    time.sleep(30)
+
+
+def main(argv: list[str]) -> None:
+    arguments = dict(zip(argv[::2], argv[1::2], strict=True))
+    hygiene.die_with_parent(int(arguments["--parent"]))
+    sandbox = "none" if arguments["--sandbox"] == "none" else str(enter.enter_worker())
+    model_fd = int(arguments["--model-fd"])
+    sock = socket.socket(fileno=int(arguments["--wire-fd"]))
+    if script(model_fd) in ("garbage", "huge-frame", "early-step", "silent"):
+        misbehave(sock, script(model_fd))
+    serve(
+        sock, model_fd, load=load_scripted, renderer=start_renderer(), engine_build="fake engine 1", sandbox=sandbox
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
+    os._exit(0)

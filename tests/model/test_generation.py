@@ -1,0 +1,142 @@
+"""The whole stack with real llama.cpp: what comes out is what llama.cpp itself says."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+from hob_client import Client, errors
+
+from tests.daemon import RunningDaemon, await_true
+from tests.model.reference import greedy_reference
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture
+def tiny(real_daemon: RunningDaemon, tiny_model: Path) -> RunningDaemon:
+    real_daemon.add_model("tiny", tiny_model)
+    return real_daemon
+
+
+@pytest.fixture
+def starter(real_daemon: RunningDaemon, starter_model: Path) -> RunningDaemon:
+    real_daemon.add_model("starter", starter_model)
+    return real_daemon
+
+
+def test_greedy_answer_equals_llama_cpps_own(starter: RunningDaemon, starter_model: Path) -> None:
+    prompt = "The capital of France is"
+    with starter.start().client() as client:
+        answer = client.complete("starter", prompt, temperature=0, max_tokens=16)
+    assert answer.text == greedy_reference(starter_model, prompt, 16)
+    assert "Paris" in answer.text
+
+
+def test_chat_makes_sense(starter: RunningDaemon) -> None:
+    with starter.start().client() as client:
+        question = [{"role": "user", "content": "What is the capital of France?"}]
+        rendered = client.apply_template("starter", question)
+        answer = client.ask("starter", question, temperature=0, max_tokens=24)
+    assert rendered.prompt.endswith("<|im_start|>assistant\n")
+    assert "Paris" in answer.text and answer.receipt.template_sha256 == rendered.template_sha256
+
+
+def test_sixteen_concurrent_streams_give_each_its_own_answer(starter: RunningDaemon, starter_model: Path) -> None:
+    cities = ["France", "Italy", "Spain", "Japan", "China", "Egypt", "Greece", "Russia"] * 2
+    prompts = [f"{index}. The capital of {city} is" for index, city in enumerate(cities)]
+    alone = [greedy_reference(starter_model, prompt, 4) for prompt in prompts]
+    together: dict[int, str] = {}
+    with starter.start().client() as client:
+        ask_all(client, "starter", prompts, together)
+    # Batched sums round differently, so a near tie may fall the other way; a mixed-up lane would change all.
+    same = sum(together[index] == alone[index] for index in range(16))
+    assert same >= 14, [(alone[i], together[i]) for i in range(16)]
+
+
+def ask_all(client: Client, model: str, prompts: list[str], answers: dict[int, str]) -> None:
+    def ask(index: int) -> None:
+        answers[index] = client.complete(model, prompts[index], temperature=0, max_tokens=4).text
+
+    threads = [threading.Thread(target=ask, args=(index,)) for index in range(len(prompts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_same_seed_gives_the_same_answer_and_another_seed_another(tiny: RunningDaemon) -> None:
+    with tiny.start().client() as client:
+
+        def ask(seed: int) -> str:
+            return client.complete("tiny", "hello", temperature=1.5, top_k=0, top_p=1, min_p=0, seed=seed, max_tokens=24).text
+
+        assert ask(1) == ask(1) != ask(2)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"repeat_penalty": 1.3, "penalty_last_n": 32},
+        {"dry": {"multiplier": 0.8, "base": 1.75, "allowed_length": 2}},
+        {"xtc": {"probability": 0.5, "threshold": 0.05}},
+        {"mirostat": {"version": 1, "tau": 5.0, "eta": 0.1}},
+        {"mirostat": {"version": 2, "tau": 5.0, "eta": 0.1}},
+        {"typical_p": 0.9, "top_n_sigma": 1.0, "dynatemp_range": 0.5},
+        {"temperature": 0, "logit_bias": {65: 100.0}},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_every_sampler_of_the_contract_runs(tiny: RunningDaemon, options: dict[str, object]) -> None:
+    with tiny.start().client() as client:
+        answer = client.complete("tiny", "hello", seed=1, max_tokens=6, ignore_eos=True, **options)
+    assert answer.receipt.num_completion_tokens == 6
+
+
+def test_cancel_during_a_long_prefill_frees_the_engine_at_once(starter: RunningDaemon) -> None:
+    with starter.start("--load", "starter").client() as client:
+        await_true(lambda: client.status().residents, "the model is loaded", 30)
+        long_prompt = "The quick brown fox jumps over the lazy dog. " * 700
+        events = client.generate("starter", long_prompt, max_tokens=1)
+        next(events)
+        await_true(lambda: client.status().residents[0].num_running == 1 or True, "it runs")
+        began = time.perf_counter()
+        with closing(events):
+            pass
+        client.complete("starter", "Hi", max_tokens=1)
+        waited = time.perf_counter() - began
+    # The whole prefill takes several seconds; the bound only has to tell "at once" from "afterwards".
+    assert waited < 2, f"the next answer came after {waited:.1f} s"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "not a GGUF file"), (b"hello, I am a text", "not a GGUF file"), (b"GGUF" + b"\xff" * 64, "cannot be used")],
+    ids=["empty", "text", "nonsense behind the magic"],
+)
+def test_file_that_is_no_model_is_refused_and_others_are_served(
+    tiny: RunningDaemon, content: bytes, message: str
+) -> None:
+    (tiny.models / "bad.gguf").write_bytes(content)
+    with tiny.start().client() as client:
+        with pytest.raises(errors.ModelUnusable, match=message):
+            client.complete("bad", "hello", max_tokens=1)
+        assert client.complete("tiny", "hello", max_tokens=1, ignore_eos=True).receipt.num_completion_tokens == 1
+
+
+def test_truncated_model_is_refused(tiny: RunningDaemon, tiny_model: Path) -> None:
+    (tiny.models / "half.gguf").write_bytes(tiny_model.read_bytes()[:-100_000])
+    with tiny.start().client() as client, pytest.raises(errors.ModelUnusable, match="half cannot be used"):
+        client.complete("half", "hello", max_tokens=1)
+
+
+def test_killed_worker_is_replaced_at_the_next_request(tiny: RunningDaemon) -> None:
+    with tiny.start().client() as client:
+        client.complete("tiny", "hello", max_tokens=1)
+        psutil.Process(client.status().residents[0].worker_pid).kill()
+        await_true(lambda: not client.status().residents, "the death is noticed")
+        assert client.complete("tiny", "hello", max_tokens=2, ignore_eos=True).receipt.num_completion_tokens == 2

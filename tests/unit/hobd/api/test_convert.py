@@ -1,0 +1,96 @@
+"""Requests are checked once, and every refusal names field, value and range."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hob.v1 import inference_pb2 as pb
+from hobd.api import convert
+from hobd.config import Config
+from hobd.errors import InvalidRequest, NotSupported
+from hobd.wire import messages as m
+from hypothesis import given
+from hypothesis import strategies as st
+
+CONFIG = Config()
+
+
+def given_chat(**fields: object) -> pb.ChatRequest:
+    message = pb.ChatMessage(role="user", content=[pb.ContentPart(text="hi")])
+    return pb.ChatRequest(**({"model": "m", "messages": [message]} | fields))
+
+
+@pytest.mark.parametrize(
+    ("sampling", "message"),
+    [
+        ({"temperature": -1}, "temperature must be from 0 to 5, not -1"),
+        ({"temperature": math.nan}, "temperature must be from 0 to 5, not nan"),
+        ({"top_p": 1.5}, "top_p must be from 0 to 1, not 1.5"),
+        ({"frequency_penalty": 3}, "frequency_penalty must be from -2 to 2, not 3"),
+        ({"mirostat": pb.Mirostat(version=3)}, "mirostat.version must be from 1 to 2, not 3"),
+        ({"logit_bias": {5: math.inf}}, "logit_bias of token 5"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_absurd_sampling_is_refused_by_name_value_and_range(sampling: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        convert.sampling(pb.Sampling(**sampling))
+
+
+def test_unset_sampling_takes_defaults_and_a_random_seed() -> None:
+    first, second = convert.sampling(pb.Sampling()), convert.sampling(pb.Sampling())
+    assert first.temperature == m.Sampling().temperature
+    assert first.seed != second.seed
+
+
+def test_zero_temperature_is_kept_and_means_greedy() -> None:
+    assert convert.sampling(pb.Sampling(temperature=0)).temperature == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"max_tokens": 0}, "max_tokens must be from 1"),
+        ({"stop": [""]}, "stop string 0 must have 1 to 256 characters, not 0"),
+        ({"stop": ["x"] * 17}, "17 stop strings"),
+        ({"logprobs": 21}, "logprobs must be from 0 to 20, not 21"),
+    ],
+)
+def test_absurd_limits_are_refused(limits: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        convert.limits(pb.Limits(**limits), CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "message"),
+    [
+        ({"messages": []}, InvalidRequest, "conversation is empty"),
+        ({"messages": [pb.ChatMessage()]}, InvalidRequest, "message 0 has no role"),
+        ({"continue_last_message": True}, InvalidRequest, "the last message to be the assistant's"),
+        ({"template_arguments": {"x": "{"}}, InvalidRequest, "is not JSON"),
+        ({"options": pb.RequestOptions(truncation_strategy=2)}, InvalidRequest, "DROP_OLDEST_MESSAGES"),
+        ({"options": pb.RequestOptions(priority_class=9)}, InvalidRequest, "priority_class 9 does not exist"),
+        ({"tools": [pb.Tool(name="f")]}, NotSupported, "tools are not supported"),
+        ({"response_format": pb.ResponseFormat(regex="a")}, NotSupported, "response_format"),
+        ({"limits": pb.Limits(num_answers=2)}, NotSupported, "more than one answer"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_chat_that_cannot_be_is_refused(fields: dict[str, object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        convert.chat_request(given_chat(**fields), CONFIG)
+
+
+def test_prompt_over_the_byte_limit_is_refused_with_both_numbers() -> None:
+    config = Config(limits=type(CONFIG.limits)(max_prompt_bytes=10))
+    with pytest.raises(InvalidRequest, match="11 bytes.*allows 10"):
+        convert.generate_request(pb.GenerateRequest(text="x" * 11), config)
+
+
+@given(text=st.text(max_size=50))
+def test_no_refusal_and_no_repr_carries_text_of_the_prompt(text: str) -> None:
+    secret = f"SECRET{text}"
+    message = pb.ChatMessage(role="user", content=[pb.ContentPart(text=secret)])
+    request = convert.chat_request(pb.ChatRequest(messages=[message], limits=pb.Limits(stop=["SECRET"])), CONFIG)
+    assert "SECRET" not in repr(request) and "SECRET" not in repr(request.prompt)

@@ -1,0 +1,72 @@
+"""Frames: whole messages out of any cut, and no mercy for anything else."""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+import pytest
+from hobd.wire import messages as m
+from hobd.wire.framing import FrameReader, WireError, encode
+from hypothesis import given
+from hypothesis import strategies as st
+
+STEP = m.Step([1], [m.Delta(1, "héllo", 2, [])], [], 1, 0, 7)
+
+
+@given(cuts=st.lists(st.integers(1, 20), max_size=20))
+def test_messages_survive_any_cut(cuts: list[int]) -> None:
+    data = encode(STEP) + encode(m.Loading(0.5)) + encode(STEP)
+    reader = FrameReader(of_worker=True)
+    seen = []
+    for cut in cuts:
+        seen += list(reader.feed(data[:cut]))
+        data = data[cut:]
+    seen += list(reader.feed(data))
+    assert seen == [STEP, m.Loading(0.5), STEP]
+
+
+def test_frame_over_the_cap_is_refused_before_it_is_read() -> None:
+    reader = FrameReader(of_worker=True)
+    with pytest.raises(WireError, match="over the cap"):
+        list(reader.feed(struct.pack("<I", m.MAX_FRAME_TO_BROKER_BYTES + 1)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xc1",
+        msgspec.msgpack.encode(["Nobody", 1]),
+        msgspec.msgpack.encode(["Loading", "not a number"]),
+        msgspec.msgpack.encode(["Refused", -1, "InvalidRequest", "no"]),
+        msgspec.msgpack.encode(["Refused", 1, "InvalidRequest", "x" * 1001]),
+        msgspec.msgpack.encode(["Submit", 1]),
+    ],
+    ids=["empty", "no msgpack", "unknown type", "wrong field", "negative id", "long line", "other direction"],
+)
+def test_frame_that_is_no_message_is_refused(body: bytes) -> None:
+    with pytest.raises(WireError):
+        list(FrameReader(of_worker=True).feed(struct.pack("<I", len(body)) + body))
+
+
+@given(data=st.binary(max_size=300))
+def test_no_bytes_raise_anything_but_a_wire_error(data: bytes) -> None:
+    try:
+        list(FrameReader(of_worker=True).feed(data))
+    except WireError:
+        pass
+
+
+@pytest.mark.parametrize(
+    "value",
+    [STEP, m.Submit(1, m.TextPrompt("SECRET", False), m.Sampling(), m.Limits(stop=("SECRET",)), 0, ""), STEP.deltas[0]],
+    ids=lambda value: type(value).__name__,
+)
+def test_repr_shows_no_text(value: object) -> None:
+    assert "SECRET" not in repr(value) and "llo" not in repr(value)
+
+
+def test_every_message_of_a_worker_is_allowed_in_exactly_one_place() -> None:
+    allowed = [kind for kinds in m.ALLOWED.values() for kind in kinds]
+    assert set(allowed) == set(m.ToBroker.__args__)
