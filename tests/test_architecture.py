@@ -52,12 +52,12 @@ def generated_stubs(proto: Path) -> dict[str, str]:
 
 
 def introduces_itself(path: Path) -> bool:
-    """Three lines; a package's __init__ may do with one, or hold nothing at all."""
+    """A title and what follows from it; a package's __init__ may do with one, or hold nothing at all."""
     text = path.read_text()
     docstring = ast.get_docstring(ast.parse(text)) or ""
     if path.name == "__init__.py":
         return bool(docstring) or not text.strip()
-    return len([line for line in docstring.splitlines() if line.strip()]) >= 3
+    return len(docstring.splitlines()) >= 3
 
 
 def mentions(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:

@@ -45,19 +45,22 @@ class Link:
     def inference(self) -> Any:
         from hob.v1.inference_pb2_grpc import InferenceServiceStub
 
-        return InferenceServiceStub(self.channel)
+        stub: Any = InferenceServiceStub
+        return stub(self.channel)
 
     @cached_property
     def models(self) -> Any:
         from hob.v1.models_pb2_grpc import ModelServiceStub
 
-        return ModelServiceStub(self.channel)
+        stub: Any = ModelServiceStub
+        return stub(self.channel)
 
     @cached_property
     def daemon(self) -> Any:
         from hob.v1.daemon_pb2_grpc import DaemonServiceStub
 
-        return DaemonServiceStub(self.channel)
+        stub: Any = DaemonServiceStub
+        return stub(self.channel)
 
 
 def open_link(path: str) -> Link:

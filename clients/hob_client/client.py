@@ -22,7 +22,7 @@ from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
 from hob_client.parameters import Parameters
 from hob_client.reading import read, read_event
-from hob_client.requests import Message, chat_request, check_text, generate_request
+from hob_client.requests import Message, chat_request, check_text, generate_request, token_ids
 from hob_client.values import (
     Attestation,
     Drained,
@@ -119,7 +119,7 @@ class Client:
         return list(self._call(lambda link: link.inference.Tokenize, request).ids)
 
     def detokenize(self, model: str, ids: Sequence[int]) -> str:
-        request = inference_pb2.DetokenizeRequest(model=model, ids=ids)
+        request = inference_pb2.DetokenizeRequest(model=model, ids=token_ids(ids).ids)
         text: str = self._call(lambda link: link.inference.Detokenize, request).text
         return text
 
@@ -172,10 +172,9 @@ class Client:
 
     def watch(self) -> Generator[Happening, None, None]:
         """What happens from now on, without content."""
-        with closing(
-            self._stream(lambda link: link.daemon.WatchEvents, daemon_pb2.WatchEventsRequest())
-        ) as told:
-            for message in told:
+        request = daemon_pb2.WatchEventsRequest()
+        with closing(self._stream(lambda link: link.daemon.WatchEvents, request)) as messages:
+            for message in messages:
                 yield read(message)
 
     def attest(self) -> Attestation:
@@ -210,9 +209,10 @@ class Client:
         link = self._link
         has_answered = False
         try:
-            for message in self._dial(link, rpc, request):
-                has_answered = True
-                yield message
+            with closing(self._dial(link, rpc, request)) as messages:
+                for message in messages:
+                    has_answered = True
+                    yield message
             return
         except DaemonUnreachable:
             if has_answered:

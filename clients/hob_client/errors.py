@@ -183,9 +183,7 @@ def _from_status(status: str, message: str, socket: str, has_answered: bool) -> 
     if status == "DEADLINE_EXCEEDED":
         return DeadlineExceeded("the call took longer than its timeout; allow more time, or ask for less")
     if status == "UNIMPLEMENTED":
-        return NotSupported(
-            "the daemon does not know this call; it may be older than this client, so restart it"
-        )
+        return NotSupported("the daemon does not know this call; if it is older than this client, restart it")
     if status == "RESOURCE_EXHAUSTED":
         return InvalidRequest("the message is larger than the connection allows; send less at once")
     return InternalError(f"the daemon failed with {status} and told no more: {message[:200]}")

@@ -60,9 +60,7 @@ def is_listening(path: str) -> bool:
         try:
             probe.connect(path)
         except PermissionError:
-            raise NotPermitted(
-                f"you may not open the socket {path}; ask its owner, or name another"
-            ) from None
+            raise NotPermitted(f"you may not open the socket {path}; ask its owner or name another") from None
         except TimeoutError:
             return True  # its backlog is full: busy, but there
         except OSError:
@@ -71,7 +69,7 @@ def is_listening(path: str) -> bool:
 
 
 def start_daemon(path: str, *, preload: str | None = None) -> Starting:
-    """Start hobd for the socket, in its own session. `preload`: a model to load at once; "" is the default one."""
+    """Start hobd for the socket, in its own session. `preload`: a model to load at once; "" is the default."""
     ready, told = os.pipe()
     try:
         log = _open_log()
@@ -97,7 +95,7 @@ def start_daemon(path: str, *, preload: str | None = None) -> Starting:
 
 
 def ensure(path: str, *, start: bool, wait_seconds: float = 0.0) -> None:
-    """Return once somebody listens: at once, after a start, or after waiting. Else raises DaemonUnreachable."""
+    """Return once somebody listens: at once, after a start, or after waiting. May raise DaemonUnreachable."""
     if is_listening(path):
         return
     if start:
@@ -132,7 +130,8 @@ def _open_log() -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise DaemonStartFailed(
-            f"the daemon's log {path} cannot be written ({error.strerror}); set XDG_STATE_HOME to a place that can"
+            f"the daemon's log {path} cannot be written ({error.strerror}); "
+            "set XDG_STATE_HOME to a place that can"
         ) from None
 
 

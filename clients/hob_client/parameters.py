@@ -80,7 +80,7 @@ PARTS: dict[str, type[Any]] = {
 
 
 def build_parts(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """`sampling`, `limits` and `options` for a request. Raises InvalidRequest for a name or value that cannot be."""
+    """`sampling`, `limits` and `options` of a request. Raises InvalidRequest for what cannot be one."""
     chosen: dict[type[Any], dict[str, Any]] = {pb.Sampling: {}, pb.Limits: {}, pb.RequestOptions: {}}
     for name, value in parameters.items():
         if name not in PARTS:
@@ -104,12 +104,11 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _enum(enum: Any, prefix: str, name: str, value: Any) -> int:
-    numbers: dict[str, int] = {
-        full.removeprefix(prefix).lower(): number for full, number in enum.items() if number
-    }
+    numbers = {full.removeprefix(prefix).lower(): number for full, number in enum.items() if number}
     if value not in numbers:
         raise InvalidRequest(f"{name} is {value!r}; it must be one of {', '.join(numbers)}")
-    return numbers[value]
+    number: int = numbers[value]
+    return number
 
 
 def _build(part: type[Any], chosen: Mapping[type[Any], dict[str, Any]]) -> Any:

@@ -36,9 +36,7 @@ def generate_request(
     if isinstance(prompt, str):
         check_text("the prompt", prompt)
         return pb.GenerateRequest(model=model, text=prompt, parse_special=parse_special, **parts)
-    return pb.GenerateRequest(
-        model=model, tokens=pb.TokenIds(ids=prompt), parse_special=parse_special, **parts
-    )
+    return pb.GenerateRequest(model=model, tokens=token_ids(prompt), parse_special=parse_special, **parts)
 
 
 def chat_request(
@@ -57,6 +55,14 @@ def chat_request(
         template_arguments={name: json.dumps(value) for name, value in (template_arguments or {}).items()},
         **build_parts(parameters),
     )
+
+
+def token_ids(ids: Sequence[int]) -> pb.TokenIds:
+    try:
+        return pb.TokenIds(ids=ids)
+    except (TypeError, ValueError):
+        fault = f"the tokens must be {len(ids)} whole numbers from 0 to {2**32 - 1}; at least one is not"
+    raise InvalidRequest(fault)
 
 
 def check_text(what: str, text: Any) -> None:

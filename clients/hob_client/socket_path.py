@@ -20,9 +20,7 @@ def resolve(socket: Path | str | None) -> str:
     """The absolute path of the door: the one named, else `$HOB_SOCKET`, else the user's own."""
     path = os.fspath(socket if socket is not None else socket_path())
     if not path.startswith("/") or "\0" in path:
-        raise InvalidRequest(
-            f"the socket {path!r} is not an absolute path; name one, as in /run/user/1000/hob/hob.sock"
-        )
+        raise InvalidRequest(f"the socket {path!r} is not an absolute path; name one that begins with /")
     if len(os.fsencode(path)) > MAX_SOCKET_PATH_BYTES:
         raise InvalidRequest(
             f"the socket path {path!r} is longer than the {MAX_SOCKET_PATH_BYTES} bytes the system allows; "
@@ -47,5 +45,5 @@ def _check_owner(path: str) -> None:
         return
     if owner not in (os.getuid(), 0):
         raise NotPermitted(
-            f"{os.path.dirname(path)} belongs to user {owner}, not to you; name another socket with HOB_SOCKET"
+            f"{os.path.dirname(path)} belongs to user {owner}, not to you; name another place with HOB_SOCKET"
         )

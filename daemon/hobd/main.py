@@ -56,7 +56,7 @@ def run(
         if failure and config.security.sandbox != "none":
             raise ConfigError(f"the daemon cannot confine itself: {failure}")
         log.configure(config.daemon.log_level)
-        daemon = _Daemon(arguments, config, str(confinement) if confinement else "none", starter, worker)
+        daemon = _Daemon(arguments, config, confinement, starter, worker)
         asyncio.run(daemon.serve())
     except ConfigError as error:
         starter.fail(error)
@@ -95,7 +95,12 @@ class _Daemon:
     """The parts, and the order in which they start and stop."""
 
     def __init__(
-        self, arguments: argparse.Namespace, config: Config, confinement: str, starter: _Starter
+        self,
+        arguments: argparse.Namespace,
+        config: Config,
+        confinement: enter.Confinement | None,
+        starter: _Starter,
+        worker: Sequence[str],
     ) -> None:
         self._arguments = arguments
         self._config = config
@@ -109,17 +114,17 @@ class _Daemon:
         """Returns when the daemon has ended in order. Raises DoorError."""
         door = unix_socket.open_door(self._arguments.socket)
         try:
-            if self._confinement != "none":
-                enter.forbid_connect()
+            if self._confinement is not None:
+                self._confinement = enter.forbid_connect(self._confinement)
             async with self._broker() as broker:
                 if self._arguments.load is not None:
                     broker.preload(self._arguments.load)
-                # On a thread, so that a model asked for at the start already loads meanwhile.
-                host = await asyncio.to_thread(self._host, broker, door)
+                await asyncio.to_thread(_import_api)
+                host = self._host(broker, door)
                 await host.start(door.sock)
                 self._on_signals(broker)
                 self._starter.ready()
-                log.event("serving", socket=door.path, pid=os.getpid(), confinement=self._confinement)
+                log.event("serving", socket=door.path, pid=os.getpid(), confinement=str(self._confinement or "none"))
                 await self._ending.wait()
                 await broker.drain(self._config.daemon.drain_timeout_seconds)
                 await host.stop()
@@ -148,7 +153,7 @@ class _Daemon:
             started_at=self._started_at,
             door_path=str(door.path),
             door_mode=door.mode,
-            confinement=self._confinement,
+            confinement=str(self._confinement or "none"),
             config_path=str(self._arguments.config) if self._arguments.config else "",
         )
         control = DaemonService(
@@ -192,6 +197,13 @@ class _Daemon:
             changed=",".join(changed) or "nothing",
             needs_restart=",".join(waiting) or "nothing",
         )
+
+
+def _import_api() -> None:
+    """The slowest imports, on a thread, so that a model asked for at the start already loads meanwhile."""
+    import hobd.api.control
+    import hobd.api.inference
+    import hobd.api.models  # noqa: F401
 
 
 def _load_config(arguments: argparse.Namespace) -> Config:

@@ -39,12 +39,15 @@ def run(
     with log_path.open("a") as written, Progress(title, terminal=place.on_terminal()) as progress:
 
         def on_line(text: str) -> None:
+            written.write(text)
             if reader and (reached := reader(text)):
                 progress.reach(*reached)
-            written.write(text)
-            tail.append(text)
+            else:
+                tail.append(text)
 
         code = _follow(argv, environ or {}, on_line)
+        if code == 0:
+            progress.finish()
     if code != 0:
         _show(tail)
         raise SetupError(

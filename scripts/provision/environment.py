@@ -25,21 +25,22 @@ ONLINE = "is this machine online?"
 
 def prepare() -> None:
     """Brings .venv to what the checkout asks for."""
+    wanted = _wanted()  # first of all: without a compiler there is no point in going on
     with _only_one():
-        if _is_done():
+        if _is_done(wanted):
             return
         began = time.monotonic()
         STAMP.unlink(missing_ok=True)
         _create()
         _install_uv()
         _install(engine.wheel())
-        STAMP.write_text(_wanted())
+        STAMP.write_text(wanted)
         print(f"Set up in {time.monotonic() - began:.0f} s.", file=sys.stderr)
 
 
-def _is_done() -> bool:
+def _is_done(wanted: str) -> bool:
     try:
-        return STAMP.read_text() == _wanted()
+        return STAMP.read_text() == wanted
     except FileNotFoundError:
         return False
 

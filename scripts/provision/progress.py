@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 WIDTH = 28
@@ -18,10 +19,11 @@ TICK_SECONDS = 1.0
 class Progress:
     """A context: `reach(done, total)` moves the bar; on a terminal its clock ticks by itself."""
 
-    def __init__(self, title: str, *, terminal: bool) -> None:
+    def __init__(self, title: str, *, terminal: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._title = title
         self._terminal = terminal
-        self._began = time.monotonic()
+        self._clock = clock
+        self._began = clock()
         self._done, self._total, self._tenths = 0, 0, 0
         self._drawing = threading.Lock()
         self._over = threading.Event()
@@ -42,7 +44,10 @@ class Progress:
             self._ticker.join()
             self._draw()
             _write("\n")
-        elif kind is None:
+
+    def finish(self) -> None:
+        """The step ended well."""
+        if not self._terminal:
             _write(f"{self._title}: done in {self._elapsed()}\n")
 
     def reach(self, done: int, total: int) -> None:
@@ -64,7 +69,7 @@ class Progress:
             _write(f"\r{line(self._title, self._done, self._total, self._elapsed())}\x1b[K")
 
     def _elapsed(self) -> str:
-        seconds = int(time.monotonic() - self._began)
+        seconds = int(self._clock() - self._began)
         return f"{seconds // 60}:{seconds % 60:02}"
 
 

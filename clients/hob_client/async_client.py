@@ -1,0 +1,277 @@
+"""The asynchronous client.
+
+Must never block the loop, and never outlive its calls on the server: a closed or dropped iterator cancels.
+Used by anybody's Python; client.py is its twin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import grpc
+from hob.v1 import daemon_pb2, inference_pb2, models_pb2
+
+from hob_client import launch, socket_path
+from hob_client.channel import Link, open_async_link
+from hob_client.errors import DaemonUnreachable, from_rpc
+from hob_client.events import Answer, AnswerBuilder, Event, Progress
+from hob_client.parameters import Parameters
+from hob_client.reading import read, read_event
+from hob_client.requests import Message, chat_request, check_text, generate_request, token_ids
+from hob_client.values import (
+    Attestation,
+    Drained,
+    Happening,
+    Model,
+    RenderedPrompt,
+    Resident,
+    Status,
+    Unloaded,
+    Verified,
+)
+
+Rpc = Callable[[Link], Any]
+
+
+class AsyncClient:
+    """A connection to the daemon of one socket, for the tasks of one loop.
+
+    `start`: launch a daemon when none answers; else wait `wait_seconds` for one. `timeout`: seconds that
+    any call may take. Methods raise the errors of hob_client.errors and nothing else.
+    """
+
+    def __init__(
+        self,
+        socket: Path | str | None = None,
+        *,
+        start: bool = True,
+        wait_seconds: float = 0.0,
+        timeout: float | None = None,
+    ) -> None:
+        self._path = socket_path.resolve(socket)
+        self._start = start
+        self._wait_seconds = wait_seconds
+        self._timeout = timeout
+        self._link = open_async_link(self._path)
+        self._reviving = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End every call under way, then the connection."""
+        await self._link.channel.close()
+
+    # ------------------------------------------------------------- answers
+
+    def generate(
+        self,
+        model: str,
+        prompt: str | Sequence[int],
+        *,
+        parse_special: bool = False,
+        **parameters: Unpack[Parameters],
+    ) -> AsyncGenerator[Event, None]:
+        """Continue raw text or tokens. An empty model name means the daemon's default."""
+        request = generate_request(model, prompt, parse_special, parameters)
+        return self._events(lambda link: link.inference.Generate, request)
+
+    def chat(
+        self,
+        model: str,
+        messages: str | Sequence[Message],
+        *,
+        continue_last_message: bool = False,
+        template_arguments: Mapping[str, Any] | None = None,
+        **parameters: Unpack[Parameters],
+    ) -> AsyncGenerator[Event, None]:
+        """Answer a conversation through the model's template; a plain text is one turn of the user's."""
+        request = chat_request(model, messages, continue_last_message, template_arguments, parameters)
+        return self._events(lambda link: link.inference.Chat, request)
+
+    async def complete(
+        self, model: str, prompt: str | Sequence[int], **parameters: Unpack[Parameters]
+    ) -> Answer:
+        """generate(), as a whole."""
+        return await _gather(self.generate(model, prompt, **parameters))
+
+    async def ask(
+        self, model: str, messages: str | Sequence[Message], **parameters: Unpack[Parameters]
+    ) -> Answer:
+        """chat(), as a whole."""
+        return await _gather(self.chat(model, messages, **parameters))
+
+    # ------------------------------------------------------------- tokens and templates
+
+    async def tokenize(
+        self, model: str, text: str, *, add_special: bool = False, parse_special: bool = False
+    ) -> list[int]:
+        check_text("the text", text)
+        request = inference_pb2.TokenizeRequest(
+            model=model, text=text, add_special=add_special, parse_special=parse_special
+        )
+        return list((await self._call(lambda link: link.inference.Tokenize, request)).ids)
+
+    async def detokenize(self, model: str, ids: Sequence[int]) -> str:
+        request = inference_pb2.DetokenizeRequest(model=model, ids=token_ids(ids).ids)
+        text: str = (await self._call(lambda link: link.inference.Detokenize, request)).text
+        return text
+
+    async def apply_template(
+        self,
+        model: str,
+        messages: str | Sequence[Message],
+        *,
+        continue_last_message: bool = False,
+        template_arguments: Mapping[str, Any] | None = None,
+    ) -> RenderedPrompt:
+        """The prompt that chat() would run."""
+        chat = chat_request(model, messages, continue_last_message, template_arguments, {})
+        request = inference_pb2.ApplyTemplateRequest(chat=chat)
+        rendered: RenderedPrompt = read(await self._call(lambda link: link.inference.ApplyTemplate, request))
+        return rendered
+
+    # ------------------------------------------------------------- models
+
+    async def models(self) -> list[Model]:
+        answer = await self._call(lambda link: link.models.ListModels, models_pb2.ListModelsRequest())
+        return [read(model) for model in answer.models]
+
+    def load(
+        self, model: str, *, pin: bool = False, keep_alive_seconds: int | None = None
+    ) -> AsyncGenerator[Progress | Resident, None]:
+        """Bring a model into memory; the Resident comes last."""
+        request = models_pb2.LoadModelRequest(model=model, pin=pin, keep_alive_seconds=keep_alive_seconds)
+        return self._kinds(lambda link: link.models.LoadModel, request)
+
+    async def unload(self, model: str, *, force: bool = False) -> Unloaded:
+        """Free a model's memory. `force`: end its requests instead of waiting for them."""
+        request = models_pb2.UnloadModelRequest(model=model, force=force)
+        unloaded: Unloaded = read(await self._call(lambda link: link.models.UnloadModel, request))
+        return unloaded
+
+    async def pin(self, model: str, pinned: bool = True) -> None:
+        """Keep a model from being evicted, or let it go."""
+        await self._call(
+            lambda link: link.models.PinModel, models_pb2.PinModelRequest(model=model, pinned=pinned)
+        )
+
+    def verify(self, model: str) -> AsyncGenerator[Progress | Verified, None]:
+        """Compare a model's file with its recorded digest; the Verified comes last."""
+        return self._kinds(lambda link: link.models.VerifyModel, models_pb2.VerifyModelRequest(model=model))
+
+    # ------------------------------------------------------------- the daemon
+
+    async def status(self) -> Status:
+        status: Status = read(
+            await self._call(lambda link: link.daemon.GetStatus, daemon_pb2.GetStatusRequest())
+        )
+        return status
+
+    async def watch(self) -> AsyncGenerator[Happening, None]:
+        """What happens from now on, without content."""
+        request = daemon_pb2.WatchEventsRequest()
+        async with aclosing(self._stream(lambda link: link.daemon.WatchEvents, request)) as messages:
+            async for message in messages:
+                yield read(message)
+
+    async def attest(self) -> Attestation:
+        """The evidence that the daemon and its workers are confined."""
+        told: Attestation = read(
+            await self._call(lambda link: link.daemon.Attest, daemon_pb2.AttestRequest())
+        )
+        return told
+
+    async def drain(self, deadline_ms: int | None = None) -> Drained:
+        """Let requests under way finish, then end the daemon."""
+        request = daemon_pb2.DrainRequest(deadline_ms=deadline_ms)
+        drained: Drained = read(await self._call(lambda link: link.daemon.Drain, request))
+        return drained
+
+    # ------------------------------------------------------------- calls
+
+    async def _events(self, rpc: Rpc, request: Any) -> AsyncGenerator[Event, None]:
+        async with aclosing(self._stream(rpc, request)) as messages:
+            async for message in messages:
+                event = read_event(message.event)
+                if event is not None:
+                    yield event
+
+    async def _kinds(self, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]:
+        async with aclosing(self._stream(rpc, request)) as messages:
+            async for message in messages:
+                kind = message.WhichOneof("kind")
+                if kind is not None:
+                    yield read(getattr(message, kind))
+
+    async def _stream(self, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]:
+        """The messages of a call. If nobody was there to take it, revives the daemon and calls once more."""
+        link = self._link
+        has_answered = False
+        try:
+            async with aclosing(self._dial(link, rpc, request)) as messages:
+                async for message in messages:
+                    has_answered = True
+                    yield message
+            return
+        except DaemonUnreachable:
+            if has_answered:
+                raise
+        await self._revive(link)
+        async with aclosing(self._dial(self._link, rpc, request)) as messages:
+            async for message in messages:
+                yield message
+
+    async def _dial(self, link: Link, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]:
+        has_answered = False
+        call = rpc(link)(request, timeout=self._timeout)
+        try:
+            async for message in call:
+                has_answered = True
+                yield message
+        except grpc.RpcError as error:
+            raise from_rpc(error, socket=self._path, has_answered=has_answered) from None
+        finally:
+            call.cancel()
+
+    async def _call(self, rpc: Rpc, request: Any) -> Any:
+        link = self._link
+        try:
+            return await self._dial_once(link, rpc, request)
+        except DaemonUnreachable:
+            pass
+        await self._revive(link)
+        return await self._dial_once(self._link, rpc, request)
+
+    async def _dial_once(self, link: Link, rpc: Rpc, request: Any) -> Any:
+        try:
+            return await rpc(link)(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            raise from_rpc(error, socket=self._path) from None
+
+    async def _revive(self, dead: Link) -> None:
+        """See to it that somebody listens, and connect anew, unless another task just did."""
+        async with self._reviving:
+            if self._link is dead:
+                await asyncio.to_thread(
+                    launch.ensure, self._path, start=self._start, wait_seconds=self._wait_seconds
+                )
+                self._link = open_async_link(self._path)
+                await dead.channel.close()
+
+
+async def _gather(events: AsyncGenerator[Event, None]) -> Answer:
+    answer = AnswerBuilder()
+    async for event in events:
+        answer.add(event)
+    return answer.finish()

@@ -1,0 +1,207 @@
+"""A door: one listening Unix socket that only its owner can reach, and that no second daemon can take over.
+
+Must never be connectable with a loose mode, not for an instant, and never remove what is not its own.
+Opened by main.py while the process has one thread (the umask belongs to all of them).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+
+from hob.address import MAX_SOCKET_PATH_BYTES
+
+from hobd.errors import DoorError
+
+_DIRECTORY_MODE = 0o700
+_SOCKET_MODE = 0o600
+_BACKLOG = 128
+_PLACE_ELSEWHERE = "set HOB_SOCKET to a path in a directory of your own"
+
+
+class Door:
+    """An open door. `socket` listens, does not block, and is not inherited; `close` takes the door away."""
+
+    __slots__ = ("_identity", "_lock", "mode", "path", "socket")
+
+    def __init__(self, *, path: Path, listener: socket.socket, lock: int, mode: int) -> None:
+        self.path = path
+        self.socket = listener
+        self.mode = mode
+        self._lock = lock
+        self._identity = _identity_at(path)
+
+    def close(self) -> None:
+        """Removes the socket if it is still ours, then lets another daemon in. Twice is once.
+
+        A server that closes the socket itself should do so afterwards or at most moments before: as long as it
+        is open, the kernel gives its inode number to no other file.
+        """
+        if self._lock < 0:
+            return
+        if self._identity is not None and _identity_at(self.path) == self._identity:
+            self.path.unlink(missing_ok=True)
+        self.socket.close()
+        os.ftruncate(self._lock, 0)
+        os.close(
+            self._lock
+        )  # and with it the lock; the file stays, since removing it would race with a taker
+        self._lock = -1
+
+
+def open_door(path: Path) -> Door:
+    """Listens at `path`; DoorError if the place is not private or something else serves there."""
+    path = Path(os.path.abspath(path))
+    _check_length(path)
+    with _umask(0o077):
+        _prepare_directory(path.parent)
+        lock = _lock(path)
+        try:
+            _clear(path)
+            listener = bind_private(path)
+            return Door(path=path, listener=_listen(listener, path), lock=lock, mode=_SOCKET_MODE)
+        except BaseException:
+            os.close(lock)
+            raise
+
+
+def bind_private(path: Path) -> socket.socket:
+    """A socket bound to `path`, of mode 0600 already, that nobody can connect to yet."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.setblocking(False)
+        try:
+            os.fchmod(listener.fileno(), _SOCKET_MODE)  # Linux: the file is born with it, whatever the umask
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # macOS and the BSDs: there the umask alone decides
+                raise
+        with _umask(0o177):
+            listener.bind(os.fspath(path))
+    except OSError as error:
+        listener.close()
+        raise DoorError(f"could not make the socket {path} ({error.strerror}); {_PLACE_ELSEWHERE}") from None
+    return listener
+
+
+def _check_length(path: Path) -> None:
+    length = len(os.fsencode(path))
+    if length > MAX_SOCKET_PATH_BYTES:
+        raise DoorError(
+            f"the socket path {path} has {length} bytes, over the system's {MAX_SOCKET_PATH_BYTES}; "
+            "set HOB_SOCKET to a shorter one"
+        )
+
+
+def _prepare_directory(directory: Path) -> None:
+    """The kernel checks this directory before the socket: its mode is the first wall."""
+    try:
+        directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+        found = directory.lstat()
+    except FileExistsError:
+        raise DoorError(f"{directory} is not a directory; {_PLACE_ELSEWHERE}") from None
+    except OSError as error:
+        raise DoorError(f"could not make {directory} ({error.strerror}); {_PLACE_ELSEWHERE}") from None
+    if stat.S_ISLNK(found.st_mode):
+        raise DoorError(f"{directory} is a symbolic link, which others may redirect; {_PLACE_ELSEWHERE}")
+    if found.st_uid != os.geteuid():
+        raise DoorError(
+            f"{directory} belongs to uid {found.st_uid}, not to uid {os.geteuid()}; {_PLACE_ELSEWHERE}"
+        )
+    _check_directory_mode(directory, stat.S_IMODE(found.st_mode))
+
+
+def _check_directory_mode(directory: Path, mode: int) -> None:
+    if not mode & 0o077:
+        return
+    # A sticky directory is one that everybody shares, like /tmp: closing it would break the system.
+    remedy = _PLACE_ELSEWHERE if mode & stat.S_ISVTX else f"run `chmod 700 {quote(str(directory))}`"
+    raise DoorError(f"{directory} has mode {mode:04o}, so others could reach the door; {remedy}")
+
+
+def _lock(path: Path) -> int:
+    """The descriptor of the lock file, locked for as long as it is open; the file tells the owner's pid.
+
+    The kernel lets go of the lock when the process ends in any way, so a lock is never stale.
+    """
+    name = path.with_name(path.name + ".lock")
+    try:
+        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _SOCKET_MODE)
+    except OSError as error:
+        raise DoorError(f"could not open the lock file {name} ({error.strerror}); remove it") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise DoorError(_already_served(path, pid)) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def _already_served(path: Path, pid: str) -> str:
+    if not pid.isdigit():  # taken a moment ago, or being let go
+        return f"another hobd is already serving {path}; use it, or end it first"
+    return f"another hobd (pid {pid}) is already serving {path}; use it, or end it with `kill {pid}`"
+
+
+def _clear(path: Path) -> None:
+    """Removes a socket that a killed daemon left behind; refuses to touch anything else."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise DoorError(f"{path} is there already and is no socket; move it away, or {_PLACE_ELSEWHERE}")
+    if _answers(path):
+        raise DoorError(
+            f"something that is no hobd, or an older one, answers at {path}; end it, or {_PLACE_ELSEWHERE}"
+        )
+    path.unlink(missing_ok=True)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        # EAGAIN (its backlog is full), EPROTOTYPE (another kind of socket) and the like: somebody is there.
+        return probe.connect_ex(os.fspath(path)) not in (errno.ECONNREFUSED, errno.ENOENT)
+
+
+def _listen(listener: socket.socket, path: Path) -> socket.socket:
+    try:
+        found = path.lstat()
+        if not stat.S_ISSOCK(found.st_mode) or stat.S_IMODE(found.st_mode) != _SOCKET_MODE:
+            raise DoorError(
+                f"{path} has mode {stat.S_IMODE(found.st_mode):04o} instead of {_SOCKET_MODE:04o} on this "
+                f"file system; {_PLACE_ELSEWHERE}"
+            )
+        listener.listen(_BACKLOG)
+    except BaseException:
+        listener.close()
+        path.unlink(missing_ok=True)
+        raise
+    return listener
+
+
+def _identity_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
