@@ -42,7 +42,9 @@ class RunningDaemon:
         """A scripted model for fake workers, or a link to a real one."""
         path = self.models / f"{name}.gguf"
         if isinstance(content, Path):
-            os.link(content, path) if content.stat().st_dev == self.models.stat().st_dev else path.write_bytes(
+            os.link(
+                content, path
+            ) if content.stat().st_dev == self.models.stat().st_dev else path.write_bytes(
                 content.read_bytes()
             )
         else:
@@ -56,7 +58,12 @@ class RunningDaemon:
         command = [sys.executable, *self._program, "--ready-fd", str(told), *arguments]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(told,)
+                command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(told,),
             )
         os.close(told)
         with os.fdopen(ready) as pipe:

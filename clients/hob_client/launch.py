@@ -69,7 +69,7 @@ def is_listening(path: str) -> bool:
 
 
 def start_daemon(path: str, *, preload: str | None = None) -> Starting:
-    """Start hobd for the socket, in its own session. `preload`: a model to load at once; "" is the default."""
+    """Start hobd for the socket, in its own session. `preload`: a model to load at once; "": the default."""
     ready, told = os.pipe()
     try:
         log = _open_log()

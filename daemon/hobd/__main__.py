@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from hobd.sandbox import enter
+from hobd.sandbox.failure import SandboxError
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     confinement = None
     try:
         confinement = enter.enter_daemon()
-    except enter.SandboxError as error:
+    except SandboxError as error:
         # Only the configuration may say that running without is meant; it is read next.
         failure = str(error)
 

@@ -124,7 +124,9 @@ class _Daemon:
                 await host.start(door.sock)
                 self._on_signals(broker)
                 self._starter.ready()
-                log.event("serving", socket=door.path, pid=os.getpid(), confinement=str(self._confinement or "none"))
+                log.event(
+                    "serving", socket=door.path, pid=os.getpid(), confinement=str(self._confinement or "none")
+                )
                 await self._ending.wait()
                 await broker.drain(self._config.daemon.drain_timeout_seconds)
                 await host.stop()

@@ -67,7 +67,12 @@ def main(argv: list[str]) -> None:
     if script(model_fd) in ("garbage", "huge-frame", "early-step", "silent"):
         misbehave(sock, script(model_fd))
     serve(
-        sock, model_fd, load=load_scripted, renderer=start_renderer(), engine_build="fake engine 1", sandbox=sandbox
+        sock,
+        model_fd,
+        load=load_scripted,
+        renderer=start_renderer(),
+        engine_build="fake engine 1",
+        sandbox=sandbox,
     )
 
 

@@ -43,4 +43,6 @@ sys.stdout.buffer.write(out)
 def greedy_reference(model: Path, prompt: str, num_tokens: int) -> str:
     """The text that llama.cpp's own greedy sampler gives."""
     command = [sys.executable, "-c", PROGRAM, str(model), prompt, str(num_tokens)]
-    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout.decode("utf-8", "replace")
+    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout.decode(
+        "utf-8", "replace"
+    )

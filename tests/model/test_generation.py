@@ -46,7 +46,9 @@ def test_chat_makes_sense(starter: RunningDaemon) -> None:
     assert "Paris" in answer.text and answer.receipt.template_sha256 == rendered.template_sha256
 
 
-def test_sixteen_concurrent_streams_give_each_its_own_answer(starter: RunningDaemon, starter_model: Path) -> None:
+def test_sixteen_concurrent_streams_give_each_its_own_answer(
+    starter: RunningDaemon, starter_model: Path
+) -> None:
     cities = ["France", "Italy", "Spain", "Japan", "China", "Egypt", "Greece", "Russia"] * 2
     prompts = [f"{index}. The capital of {city} is" for index, city in enumerate(cities)]
     alone = [greedy_reference(starter_model, prompt, 4) for prompt in prompts]
@@ -73,7 +75,9 @@ def test_same_seed_gives_the_same_answer_and_another_seed_another(tiny: RunningD
     with tiny.start().client() as client:
 
         def ask(seed: int) -> str:
-            return client.complete("tiny", "hello", temperature=1.5, top_k=0, top_p=1, min_p=0, seed=seed, max_tokens=24).text
+            return client.complete(
+                "tiny", "hello", temperature=1.5, top_k=0, top_p=1, min_p=0, seed=seed, max_tokens=24
+            ).text
 
         assert ask(1) == ask(1) != ask(2)
 
@@ -115,7 +119,11 @@ def test_cancel_during_a_long_prefill_frees_the_engine_at_once(starter: RunningD
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "not a GGUF file"), (b"hello, I am a text", "not a GGUF file"), (b"GGUF" + b"\xff" * 64, "cannot be used")],
+    [
+        (b"", "not a GGUF file"),
+        (b"hello, I am a text", "not a GGUF file"),
+        (b"GGUF" + b"\xff" * 64, "cannot be used"),
+    ],
     ids=["empty", "text", "nonsense behind the magic"],
 )
 def test_file_that_is_no_model_is_refused_and_others_are_served(
@@ -125,7 +133,9 @@ def test_file_that_is_no_model_is_refused_and_others_are_served(
     with tiny.start().client() as client:
         with pytest.raises(errors.ModelUnusable, match=message):
             client.complete("bad", "hello", max_tokens=1)
-        assert client.complete("tiny", "hello", max_tokens=1, ignore_eos=True).receipt.num_completion_tokens == 1
+        assert (
+            client.complete("tiny", "hello", max_tokens=1, ignore_eos=True).receipt.num_completion_tokens == 1
+        )
 
 
 def test_truncated_model_is_refused(tiny: RunningDaemon, tiny_model: Path) -> None:
@@ -139,4 +149,6 @@ def test_killed_worker_is_replaced_at_the_next_request(tiny: RunningDaemon) -> N
         client.complete("tiny", "hello", max_tokens=1)
         psutil.Process(client.status().residents[0].worker_pid).kill()
         await_true(lambda: not client.status().residents, "the death is noticed")
-        assert client.complete("tiny", "hello", max_tokens=2, ignore_eos=True).receipt.num_completion_tokens == 2
+        assert (
+            client.complete("tiny", "hello", max_tokens=2, ignore_eos=True).receipt.num_completion_tokens == 2
+        )

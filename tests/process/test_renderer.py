@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -135,16 +136,17 @@ def test_without_its_zygote_it_refuses_at_once(renderer: Renderer) -> None:
     ],
 )
 def test_a_child_that_breaks_the_contract_is_replaced(answer: bytes) -> None:
-    control, zygotes_end = socket.socketpair()
-    for status in (0, signal.SIGKILL):
-        here, there = socket.socketpair()
-        here.sendall(answer)
-        socket.send_fds(zygotes_end, [BORN.pack(1, status)], [there.fileno()])
-        there.close()
-        zygotes_end.set_inheritable(False)
-    refused = refusal(Renderer(control, 0), HI)
-    assert "broke its renderer" in refused.message
-    assert zygotes_end.recv(9) == b"\n"
+    with ExitStack() as opened:
+        control, zygotes_end = (opened.enter_context(end) for end in socket.socketpair())
+        for _ in range(2):
+            here, there = (opened.enter_context(end) for end in socket.socketpair())
+            here.sendall(answer)
+            socket.send_fds(zygotes_end, [BORN.pack(1, 0)], [there.fileno()])
+        renderer = Renderer(control, 0)
+        assert "broke its renderer" in refusal(renderer, HI).message
+        assert zygotes_end.recv(9) == b"\n"
+        assert renderer._child is not None
+        renderer._child.close()
 
 
 def test_neither_process_holds_what_the_worker_had_open(tmp_path: Path) -> None:

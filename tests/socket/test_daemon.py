@@ -198,7 +198,11 @@ def test_second_daemon_says_so_and_the_first_goes_on(daemon: RunningDaemon) -> N
     daemon.add_model("ok")
     with daemon.start().client() as client:
         second = subprocess.run(
-            [sys.executable, "-I", "-m", "hobd"], env=daemon.environment, capture_output=True, text=True, timeout=20
+            [sys.executable, "-I", "-m", "hobd"],
+            env=daemon.environment,
+            capture_output=True,
+            text=True,
+            timeout=20,
         )
         assert second.returncode == 1 and f"(pid {daemon.pid})" in second.stderr
         assert complete(client, "ok", "hello") == expected_answer(b"hello", 12)

@@ -11,7 +11,7 @@ import functools
 import logging
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 import google.protobuf.message
@@ -43,9 +43,11 @@ class Call(Generic[Req, Res]):
         await self._stream.send_message(response)
 
 
-def rpc(
-    handler: Callable[[Any, Call[Any, Any]], Awaitable[None]],
-) -> Callable[[Any, Stream[Any, Any]], Awaitable[None]]:
+Handler = Callable[[Any, "Call[Any, Any]"], Coroutine[Any, Any, None]]
+Method = Callable[[Any, "Stream[Any, Any]"], Coroutine[Any, Any, None]]
+
+
+def rpc(handler: Handler) -> Method:
     """Makes a grpclib method of a handler: reads the request, runs it, reports its failure."""
 
     @functools.wraps(handler)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Any
 
 from hob.v1 import inference_pb2 as pb
 from hob.v1.inference_grpc import InferenceServiceBase
@@ -33,9 +34,7 @@ class InferenceService(InferenceServiceBase):
         request = convert.chat_request(call.request, self._broker.config)
         await self._stream(request, call, pb.ChatResponse)
 
-    async def _stream(
-        self, request: Request, call: Call[object, object], response: Callable[..., object]
-    ) -> None:
+    async def _stream(self, request: Request, call: Call[Any, Any], response: Callable[..., object]) -> None:
         """All events of one session. When the caller goes, this task is cancelled and the session with it."""
         async with self._broker.session(request) as session, aclosing(session.events()) as events:
             async for event in events:

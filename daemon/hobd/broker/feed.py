@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 _MAX_UNREAD = 256
@@ -50,7 +50,7 @@ class Feed:
             watcher.unread.append(news)
             watcher.wake.set()
 
-    async def watch(self) -> AsyncIterator[News]:
+    async def watch(self) -> AsyncGenerator[News, None]:
         """Endless. Close it to stop watching."""
         watcher = _Watcher()
         self._watchers.add(watcher)

@@ -31,6 +31,7 @@ _REFUSALS: dict[str, type[errors.HobError]] = {
 }
 Reply = m.Tokens | m.Text | m.Rendered
 R = TypeVar("R", m.Tokens, m.Text, m.Rendered)
+Word = TypeVar("Word", m.Hello, m.Ready)
 
 
 class WorkerDied(Exception):
@@ -279,7 +280,7 @@ class Resident:
         self._broken.set()
         self.process.kill()
 
-    async def _or_death(self, future: asyncio.Future[m.Hello] | asyncio.Future[m.Ready]) -> m.Hello | m.Ready:
+    async def _or_death(self, future: asyncio.Future[Word]) -> Word:
         """The future's result, or WorkerDied when the worker ends first."""
         broken = asyncio.ensure_future(self._broken.wait())
         try:

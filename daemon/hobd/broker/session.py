@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from hobd.broker.request import Event, Finished, Progress, Receipt, Request, Started, TokenDelta
 from hobd.errors import HobError
@@ -34,7 +34,7 @@ class Session:
     def __repr__(self) -> str:
         return f"Session({self.request_id})"
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event, None]:
         """What happens, until Finished. Raises the HobError that ended the session."""
         while True:
             while not self._events:

@@ -43,15 +43,18 @@ _GGML_LOG_LEVEL_ERROR = 4
 _errors: deque[str] = deque(maxlen=8)
 
 
-@ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 def _on_log(level: int, text: bytes, _: int | None) -> None:
     if level == _GGML_LOG_LEVEL_ERROR:
         _errors.append(text.decode("utf-8", "replace").strip())
 
 
+# Kept alive here: llama.cpp holds on to the address alone.
+_LOG_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(_on_log)
+
+
 def silence() -> None:
     """Sends llama.cpp's log nowhere, but for the last errors, which `last_errors` hands out."""
-    L.llama_log_set(_on_log, ctypes.c_void_p(0))
+    L.llama_log_set(_LOG_CALLBACK, ctypes.c_void_p(0))
 
 
 def last_errors() -> str:

@@ -140,7 +140,8 @@ class LlamaEngine:
         if row_type is None:
             row_type = self._row_types[count] = ctypes.c_float * (count * self.facts.vocabulary)
         address = llama.get_logits(self._context)
-        return np.frombuffer(row_type.from_address(address), np.float32).reshape(count, self.facts.vocabulary)
+        memory: Any = row_type.from_address(address)
+        return np.frombuffer(memory, np.float32).reshape(count, self.facts.vocabulary)
 
     def close(self) -> None:
         """Frees the model and its memory. The engine is of no use afterwards."""

@@ -33,7 +33,9 @@ def given_chat(**fields: object) -> pb.ChatRequest:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_absurd_sampling_is_refused_by_name_value_and_range(sampling: dict[str, object], message: str) -> None:
+def test_absurd_sampling_is_refused_by_name_value_and_range(
+    sampling: dict[str, object], message: str
+) -> None:
     with pytest.raises(InvalidRequest, match=message):
         convert.sampling(pb.Sampling(**sampling))
 
@@ -77,7 +79,9 @@ def test_absurd_limits_are_refused(limits: dict[str, object], message: str) -> N
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_chat_that_cannot_be_is_refused(fields: dict[str, object], error: type[Exception], message: str) -> None:
+def test_chat_that_cannot_be_is_refused(
+    fields: dict[str, object], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         convert.chat_request(given_chat(**fields), CONFIG)
 
@@ -92,5 +96,7 @@ def test_prompt_over_the_byte_limit_is_refused_with_both_numbers() -> None:
 def test_no_refusal_and_no_repr_carries_text_of_the_prompt(text: str) -> None:
     secret = f"SECRET{text}"
     message = pb.ChatMessage(role="user", content=[pb.ContentPart(text=secret)])
-    request = convert.chat_request(pb.ChatRequest(messages=[message], limits=pb.Limits(stop=["SECRET"])), CONFIG)
+    request = convert.chat_request(
+        pb.ChatRequest(messages=[message], limits=pb.Limits(stop=["SECRET"])), CONFIG
+    )
     assert "SECRET" not in repr(request) and "SECRET" not in repr(request.prompt)

@@ -78,7 +78,9 @@ class AnyTraffic(RuleBasedStateMachine):
             decision = self.residency.acquire(model)
         except Busy:
             return
-        assert (decision.action is Action.LOAD) == (before[model] is Place.ABSENT), "loaded twice, or not at all"
+        assert (decision.action is Action.LOAD) == (before[model] is Place.ABSENT), (
+            "loaded twice, or not at all"
+        )
         for victim in decision.evict:
             assert before[victim] is Place.READY and self.leases[victim] == 0
         if decision.action is not Action.RETRY:

@@ -60,7 +60,11 @@ def test_no_bytes_raise_anything_but_a_wire_error(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [STEP, m.Submit(1, m.TextPrompt("SECRET", False), m.Sampling(), m.Limits(stop=("SECRET",)), 0, ""), STEP.deltas[0]],
+    [
+        STEP,
+        m.Submit(1, m.TextPrompt("SECRET", False), m.Sampling(), m.Limits(stop=("SECRET",)), 0, ""),
+        STEP.deltas[0],
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_repr_shows_no_text(value: object) -> None:
