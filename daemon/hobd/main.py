@@ -121,7 +121,7 @@ class _Daemon:
                     broker.preload(self._arguments.load)
                 await asyncio.to_thread(_import_api)
                 host = self._host(broker, door)
-                await host.start(door.sock)
+                await host.start(door.socket)
                 self._on_signals(broker)
                 self._starter.ready()
                 log.event(

@@ -93,8 +93,8 @@ def _install(wheel: Path) -> None:
         command.run(
             "Installing dependencies",
             [
-                *(place.UV, "pip", "sync", "--python", place.PYTHON, "--require-hashes"),
-                *(place.LOCKS / "dev.lock", built.name),
+                *(place.UV, "pip", "sync", "--python", place.PYTHON, "--compile-bytecode"),
+                *("--require-hashes", place.LOCKS / "dev.lock", built.name),
             ],
             log="venv",
             hint=ONLINE,

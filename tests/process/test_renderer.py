@@ -20,7 +20,9 @@ from hobd.worker.template import Renderer, TemplateError, start_renderer, templa
 
 HI = "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
 ENDLESS = "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}"
-DOUBLING = "{% set n = namespace(s='aaaaaaaa') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}{% endfor %}"
+DOUBLING = (
+    "{% set n = namespace(s='aaaaaaaa') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}{% endfor %}"
+)
 
 
 @pytest.fixture
@@ -44,21 +46,23 @@ def refusal(renderer: Renderer, template: str) -> TemplateError:
     return caught.value
 
 
+def state_and_parent(pid: int | str) -> tuple[str, int]:
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return "Z", 0
+    return state, int(parent)
+
+
 def child_of(pid: int) -> int:
-    """The one child of a process, zombies not counted, or 0."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if int(parent) == pid and state != "Z":
-            return int(stat.parent.name)
-    return 0
+    """The one living child of a process, or 0."""
+    living = [p for p in os.listdir("/proc") if p.isdigit() and state_and_parent(p)[1] == pid]
+    return next((int(p) for p in living if state_and_parent(p)[0] != "Z"), 0)
 
 
 def wait_until_gone(pid: int) -> None:
     deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists():
+    while state_and_parent(pid)[0] != "Z":
         assert time.monotonic() < deadline, "still there"
         time.sleep(0.005)
 
@@ -82,12 +86,16 @@ def test_a_conversation_of_megabytes_passes(renderer: Renderer) -> None:
         pytest.param(ENDLESS, "processor time", "InvalidRequest", id="time", marks=pytest.mark.slow),
         pytest.param(DOUBLING, "memory", "InvalidRequest", id="memory"),
         pytest.param("{{ 'a' * 10**10 }}", "memory", "InvalidRequest", id="memory-while-compiling"),
-        pytest.param("{% for i in range(99999) %}{{ 'a' * 99 }}{% endfor %}", "4 MiB", "InvalidRequest", id="output"),
+        pytest.param(
+            "{% for i in range(99999) %}{{ 'a' * 99 }}{% endfor %}", "4 MiB", "InvalidRequest", id="output"
+        ),
         pytest.param("{{ ''.__class__.__mro__ }}", "may not do", "ModelUnusable", id="escape"),
         pytest.param("\n{% nonsense %}", "line 2", "ModelUnusable", id="syntax"),
         pytest.param("{{ unknown.field }}", "lack", "InvalidRequest", id="undefined"),
         pytest.param("{{ raise_exception('No, thanks') }}", "No, thanks", "InvalidRequest", id="raised"),
-        pytest.param("{{ raise_exception(messages[0].content) }}", "refuses", "InvalidRequest", id="raised-prompt"),
+        pytest.param(
+            "{{ raise_exception(messages[0].content) }}", "refuses", "InvalidRequest", id="raised-prompt"
+        ),
     ],
 )
 def test_refused_template_leaves_the_next_render_alone(

@@ -39,7 +39,7 @@ class Peer:
 
 
 def peer_of(connection: Connection) -> Peer:
-    """Who is at the other end; OSError if the socket is not connected."""
+    """Who is at the other end; on a socket that is not connected, a uid that nobody has."""
     if sys.platform == "linux":
         return _peer_on_linux(connection)
     if sys.platform == "darwin":

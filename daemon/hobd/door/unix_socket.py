@@ -41,8 +41,8 @@ class Door:
     def close(self) -> None:
         """Removes the socket if it is still ours, then lets another daemon in. Twice is once.
 
-        A server that closes the socket itself should do so afterwards or at most moments before: as long as it
-        is open, the kernel gives its inode number to no other file.
+        A server that closes the socket itself does so at most moments before: while it is open, the kernel
+        gives its inode number to no other file.
         """
         if self._lock < 0:
             return
@@ -134,13 +134,18 @@ def _lock(path: Path) -> int:
     try:
         lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _SOCKET_MODE)
     except OSError as error:
-        raise DoorError(f"could not open the lock file {name} ({error.strerror}); remove it") from None
+        raise DoorError(
+            f"could not open the lock file {name} ({error.strerror}); {_PLACE_ELSEWHERE}"
+        ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         pid = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
         os.close(lock)
         raise DoorError(_already_served(path, pid)) from None
+    except OSError as error:
+        os.close(lock)
+        raise DoorError(f"{name} cannot be locked here ({error.strerror}); {_PLACE_ELSEWHERE}") from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock

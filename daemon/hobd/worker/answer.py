@@ -25,6 +25,7 @@ class Answer:
         "_stop",
         "_stream",
         "_text",
+        "is_silent",
         "num_logprobs",
         "sampler",
         "sequence",
@@ -37,6 +38,7 @@ class Answer:
         self._stream = TextStream(limits.stop)
         self._stop = ""
         self._text = ""
+        self.is_silent = True  # nothing of it was told yet
         self._num_tokens = 0
         self._logprobs: list[Logprob] = []
         self._arrived_ns = now_ns
@@ -80,6 +82,7 @@ class Answer:
     def _cut_delta(self) -> Delta:
         delta = Delta(self.sequence.id, self._text, self._num_tokens, self._logprobs)
         self._text, self._num_tokens, self._logprobs = "", 0, []
+        self.is_silent = False
         return delta
 
     def _counts(self, reason: EndReason, now_ns: int) -> End:

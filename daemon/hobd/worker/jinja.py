@@ -55,7 +55,9 @@ def respond(ask: Ask) -> Done | Failed:
 
 def warm_up() -> None:
     """Loads what Python and Jinja load at first use (a codec for string literals, for one), while it can."""
-    template = _ENVIRONMENT.from_string("{{ 'é' | tojson | wordwrap }}{{ 1 | pprint }}{{ strftime_now('%x') }}")
+    template = _ENVIRONMENT.from_string(
+        "{{ 'é' | tojson | wordwrap }}{{ 1 | pprint }}{{ strftime_now('%x') }}"
+    )
     "".join(_pieces(template, {}))
 
 

@@ -18,6 +18,9 @@ from hobd.worker.sequence import EndReason
 
 # Prompt tokens computed in a step in which somebody waits for the next token of an answer.
 CHUNK_TOKENS = 128
+# A message costs broker and client as much for one token as for ten, so tokens that come faster than
+# anybody reads travel together. First words and ends go at once.
+EMIT_EVERY_NS = 12_000_000
 
 
 class Loop:
@@ -39,6 +42,8 @@ class Loop:
         self._inbox: SimpleQueue[Answer | int | None] = SimpleQueue()
         # Ids whose prompt is being computed right now: only these are worth interrupting a step for.
         self._in_prefill: frozenset[int] = frozenset()
+        self._unsent: dict[int, Answer] = {}  # answers with text that was not emitted yet
+        self._emitted_ns = 0
         self._deltas: list[m.Delta] = []
         self._ends: list[m.End] = []
         self._begun: list[int] = []
@@ -153,11 +158,12 @@ class Loop:
                     end = EndReason.STOP
             if end is not None:
                 self._end(answer, end)
-            elif (delta := answer.delta()) is not None:
-                self._deltas.append(delta)
+            else:
+                self._unsent[outcome.sequence.id] = answer
 
     def _end(self, answer: Answer, reason: EndReason) -> None:
         del self._answers[answer.sequence.id]
+        self._unsent.pop(answer.sequence.id, None)
         last, end = answer.end(reason, time.monotonic_ns())
         if last is not None:
             self._deltas.append(last)
@@ -166,17 +172,23 @@ class Loop:
     # ------------------------------------------------------------------ emit
 
     def _emit(self) -> None:
-        if not self._deltas and not self._ends and not self._begun:
+        """One frame for all that happened, unless it is only a few more tokens and the last one is recent."""
+        now_ns = time.monotonic_ns()
+        is_urgent = self._begun or self._ends or any(answer.is_silent for answer in self._unsent.values())
+        if not is_urgent and (not self._unsent or now_ns - self._emitted_ns < EMIT_EVERY_NS):
             return
+        deltas = self._deltas + [d for answer in self._unsent.values() if (d := answer.delta()) is not None]
         scheduler = self._scheduler
         self._send(
             m.Step(
                 self._begun,
-                self._deltas,
+                deltas,
                 self._ends,
                 scheduler.num_running,
                 scheduler.num_queued,
                 scheduler.used_cells,
             )
         )
+        self._emitted_ns = now_ns
+        self._unsent.clear()
         self._begun, self._deltas, self._ends = [], [], []

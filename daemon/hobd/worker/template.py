@@ -33,6 +33,8 @@ from hobd.worker.renderer import (
 
 WALL_SECONDS = 10.0
 _MAX_FRAME_BYTES = MAX_OUTPUT_BYTES + 64
+#: How a child ends that someone else killed: the user, or the kernel when memory is short.
+_KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 _ANSWERED: msgspec.msgpack.Decoder[Done | Failed] = msgspec.msgpack.Decoder(Done | Failed)
 
 
@@ -114,31 +116,30 @@ class Renderer:
 
     def _exchange(self, question: bytes, deadline: float) -> Done | Failed:
         try:
-            return self._read(self._send(question, deadline), deadline)
+            return self._ask(question, deadline)
+        except _Died:
+            status = self._replace_child()
+        if os.waitstatus_to_exitcode(status) not in _KILLED:
+            raise TemplateError(*_epitaph(status))
+        # The template did nothing to it: it may have been dead before the question came. Once more.
+        try:
+            return self._ask(question, deadline)
         except _Died:
             raise TemplateError(*_epitaph(self._replace_child())) from None
+
+    def _ask(self, question: bytes, deadline: float) -> Done | Failed:
+        try:
+            child = self._child or self._await_child(deadline)[0]
+            _send(child, question, deadline)
+            return self._read(child, deadline)
         except TimeoutError:
             self._replace_child()
             raise TemplateError(
-                f"the model's chat template was not done after {WALL_SECONDS:.0f} s; send fewer messages, or try again"
+                f"the model's chat template was not done after {WALL_SECONDS:.0f} s; send less, or try again"
             ) from None
         except msgspec.DecodeError:
             self._replace_child()
-            raise TemplateError(
-                "the model's chat template broke its renderer; replace the model", "ModelUnusable"
-            ) from None
-
-    def _send(self, question: bytes, deadline: float) -> socket.socket:
-        child = self._child or self._await_child(deadline)[0]
-        try:
-            _send_all(child, question, deadline)
-        except _Died:
-            # It died since the last render, of nothing that this request did.
-            self._replace_child()
-            assert self._child is not None
-            child = self._child
-            _send_all(child, question, deadline)
-        return child
+            raise TemplateError(_BROKEN, "ModelUnusable") from None
 
     def _read(self, child: socket.socket, deadline: float) -> Done | Failed:
         (length,) = LENGTH.unpack(_receive(child, LENGTH.size, deadline))
@@ -182,7 +183,7 @@ class Renderer:
         ) from None
 
 
-def _send_all(child: socket.socket, data: bytes, deadline: float) -> None:
+def _send(child: socket.socket, data: bytes, deadline: float) -> None:
     child.settimeout(max(0.001, deadline - time.monotonic()))
     try:
         child.sendall(data)
@@ -207,6 +208,7 @@ def _receive(child: socket.socket, size: int, deadline: float) -> bytearray:
 
 # ------------------------------------------------------------------ sentences
 
+_BROKEN = "the model's chat template broke its renderer; replace the model"
 _SENTENCES = {
     "syntax": (
         "the model's chat template has a syntax error on line {line}; replace the model",
@@ -271,4 +273,9 @@ def _epitaph(status: int) -> tuple[str, str]:
             f"the model's chat template took over {MEMORY_BYTES >> 20} MiB of memory; send less",
             "InvalidRequest",
         )
-    return "the model's chat template broke its renderer; replace the model", "ModelUnusable"
+    if code in _KILLED:
+        return (
+            "the process that renders the model's chat template was killed twice; try again",
+            "WorkerCrashed",
+        )
+    return _BROKEN, "ModelUnusable"

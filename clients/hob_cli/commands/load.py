@@ -1,0 +1,35 @@
+"""`hob load`: bring a model into memory before somebody asks.
+
+Must leave residency to the daemon. Called by main.py.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import click
+
+from hob_cli.completing import complete_model
+from hob_cli.connection import Connection
+from hob_cli.options import connection_options
+from hob_cli.render import print_json, print_note, record, size
+from hob_cli.waiting import Waiting
+
+
+@click.command("load")
+@click.argument("model", shell_complete=complete_model)
+@click.option("--pin", is_flag=True, help="Keep it in memory until it is stopped.")
+@click.option("--keep-alive", type=int, metavar="SECONDS", help="Keep it at least so long.")
+@connection_options
+@click.pass_obj
+def command(connection: Connection, model: str, pin: bool, keep_alive: int | None) -> None:
+    """Bring a model into memory. With --json, every step is one JSON object a line."""
+    with connection.client(connection.begin(preload=model)) as client, closing(Waiting()) as waiting:
+        for step in client.load(model, pin=pin, keep_alive_seconds=keep_alive):
+            if connection.as_json:
+                print_json({"event": step.kind, **record(step)})
+            elif step.kind == "progress":
+                waiting.show(step)
+            else:
+                waiting.close()
+                print_note(f"{step.model} is in memory: {size(step.resident_bytes)}, {step.num_lanes} lanes")

@@ -1,0 +1,61 @@
+"""`hob ps`: the models in memory.
+
+Must never start a daemon: without one there is nothing to show. Called by main.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hob_cli.connection import Connection
+from hob_cli.options import connection_options
+from hob_cli.render import age, print_json, print_table, record, size
+
+if TYPE_CHECKING:
+    from hob_client.values import Resident, Status
+
+_HEADER = ("MODEL", "STATE", "LANES", "QUEUED", "CELLS", "MEMORY", "THREADS", "SANDBOX", "IDLE", "NOTE")
+
+
+@click.command("ps")
+@connection_options
+@click.pass_obj
+def command(connection: Connection) -> None:
+    """Show the models in memory. Does not start a daemon."""
+    with connection.running() as client:
+        status = client.status()
+    if connection.as_json:
+        print_json(record(status))
+        return
+    print_table(_HEADER, [_row(resident) for resident in status.residents])
+    print(_daemon_line(status))
+
+
+def _row(resident: Resident) -> tuple[str, ...]:
+    return (
+        resident.model,
+        resident.residency + (" (pinned)" if resident.pinned else ""),
+        f"{resident.num_running}/{resident.num_lanes}",
+        str(resident.num_queued),
+        f"{resident.used_cells}/{resident.total_cells}",
+        size(resident.resident_bytes),
+        str(resident.num_threads),
+        resident.sandbox or "-",
+        age(resident.idle_since),
+        _note(resident),
+    )
+
+
+def _note(resident: Resident) -> str:
+    restarts = f"{resident.num_restarts} restarts" if resident.num_restarts else ""
+    return "; ".join(part for part in (resident.degraded, restarts) if part) or "-"
+
+
+def _daemon_line(status: Status) -> str:
+    draining = ", draining" if status.draining else ""
+    return (
+        f"hobd {status.version}, pid {status.pid}, up {age(status.started_at)}, "
+        f"{size(status.daemon_resident_bytes)}, {status.num_sessions} requests under way{draining}"
+    )

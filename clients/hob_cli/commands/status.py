@@ -1,0 +1,53 @@
+"""`hob status`: how the daemon is.
+
+Must never start a daemon: then it would only speak of itself. Called by main.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hob_cli.connection import Connection
+from hob_cli.options import connection_options
+from hob_cli.render import age, print_json, print_table, record, size
+
+if TYPE_CHECKING:
+    from hob_client.values import Door, Status
+
+
+@click.command("status")
+@connection_options
+@click.pass_obj
+def command(connection: Connection) -> None:
+    """Show how the daemon is. Does not start one."""
+    with connection.running() as client:
+        status = client.status()
+    if connection.as_json:
+        print_json(record(status))
+        return
+    print_table(("daemon", f"hobd {status.version}, pid {status.pid}"), _rows(status))
+
+
+def _rows(status: Status) -> list[tuple[str, str]]:
+    residents = ", ".join(resident.model for resident in status.residents)
+    return [
+        ("state", "draining" if status.draining else "serving"),
+        ("up", age(status.started_at)),
+        *(("door", _door(door)) for door in status.doors),
+        ("in memory", residents or "no model"),
+        ("requests", f"{status.num_sessions} under way, {status.num_requests_served} served"),
+        ("memory", size(status.daemon_resident_bytes)),
+        ("confinement", status.confinement or "-"),
+        ("engine", status.engine_build or "-"),
+        ("configuration", status.config_path or "defaults"),
+        ("models in", status.models_dir or "-"),
+    ]
+
+
+def _door(door: Door) -> str:
+    return (
+        f"{door.name}: {door.path}, mode {door.mode:04o}, owner {door.owner_uid}, "
+        f"{door.num_connections} connections"
+    )

@@ -1,0 +1,47 @@
+"""Text of a model on its way to a terminal.
+
+Must never let a control character through: an answer may be read, not drive the terminal.
+Used by answering.py and render.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+# C0 and C1 controls and DEL: with them a text moves the cursor, sets the title, fills the clipboard.
+_VISIBLE = {
+    code: f"\\x{code:02x}"
+    for code in (*range(0x20), *range(0x7F, 0xA0))
+    if code not in (ord("\n"), ord("\t"))
+}
+
+
+def visible(text: str) -> str:
+    """The text with control characters, but for newline and tab, written out as \\x1b."""
+    return text.translate(_VISIBLE)
+
+
+class Writer:
+    """Writes pieces as they come; to a terminal made visible and ended with a newline, else untouched."""
+
+    __slots__ = ("_file", "_is_terminal", "_last")
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self._file = file or sys.stdout
+        self._is_terminal = self._file.isatty()
+        self._last = "\n"
+
+    def write(self, text: str) -> None:
+        if not text:
+            return
+        self._file.write(visible(text) if self._is_terminal else text)
+        self._file.flush()
+        self._last = text[-1]
+
+    def end(self) -> None:
+        """Leave the cursor at the start of a line."""
+        if self._is_terminal and self._last != "\n":
+            self._file.write("\n")
+            self._file.flush()
+        self._last = "\n"

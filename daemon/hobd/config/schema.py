@@ -1,0 +1,128 @@
+"""Every setting there is: its type, its range, its default and what it means, each said once.
+
+Must stay declarations: no reading, no writing.
+Used by the rest of this folder; the values by main.py.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from hob import address
+from msgspec import Meta
+
+# Not `from __future__ import annotations`: keys.py reads the types, and as text they would cost an eval each.
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One table of the file."""
+
+
+class Daemon(Section, frozen=True, kw_only=True):
+    """The daemon as a whole."""
+
+    drain_timeout_seconds: Annotated[
+        int, Meta(ge=0, le=86400, description="How long requests under way may go on once hobd is to end.")
+    ] = 30
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least that is logged. No level logs text of prompts or answers."),
+    ] = "info"
+    max_sessions: Annotated[
+        int,
+        Meta(ge=1, le=65536, description="Requests under way at once; one more is told that hobd is busy."),
+    ] = 256
+    idle_exit_seconds: Annotated[
+        int, Meta(ge=0, le=31536000, description="End after so long without a request. 0: never.")
+    ] = 0
+
+
+class Models(Section, frozen=True, kw_only=True):
+    """Which models there are and how many stay in memory."""
+
+    dir: Annotated[
+        str,
+        Meta(
+            description="Where they lie: an absolute path, or one below ~. Empty: the user's data directory."
+        ),
+    ] = ""
+    default: Annotated[
+        str, Meta(description="The model for requests that name none. Empty: such requests are refused.")
+    ] = ""
+    max_resident: Annotated[
+        int,
+        Meta(ge=1, le=64, description="Models in memory at once; the longest idle one leaves for the next."),
+    ] = 2
+    verify: Annotated[
+        Literal["cached", "always", "off"],
+        Meta(description="When a file's digest is compared: after it changed, at every load, or never."),
+    ] = "cached"
+
+    def directory(self) -> Path:
+        return Path(self.dir).expanduser() if self.dir else address.data_dir() / "models"
+
+
+class Engine(Section, frozen=True, kw_only=True):
+    """How a model is run. Read when a model is loaded."""
+
+    threads: Annotated[
+        int, Meta(ge=0, le=1024, description="Threads that compute. 0: chosen for this machine.")
+    ] = 0
+    context_tokens: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=16777216,
+            description="The longest one sequence can get. 0: the model's own, at most 8192.",
+        ),
+    ] = 0
+    lanes: Annotated[int, Meta(ge=1, le=256, description="Sequences that decode together.")] = 16
+    batch_tokens: Annotated[
+        int,
+        Meta(
+            ge=32, le=8192, description="Tokens of prompts computed in one step; more delays other answers."
+        ),
+    ] = 512
+    kv_cells: Annotated[
+        int, Meta(ge=0, le=67108864, description="Tokens that all sequences hold together. 0: chosen.")
+    ] = 0
+    load_timeout_seconds: Annotated[
+        int, Meta(ge=1, le=86400, description="A model that takes longer to load is given up.")
+    ] = 600
+
+
+class Security(Section, frozen=True, kw_only=True):
+    """What the kernel is asked to forbid hobd and its workers."""
+
+    sandbox: Annotated[
+        Literal["enforce", "none"],
+        Meta(
+            description="enforce: no confinement, no start. none: run without, and say so in status and log."
+        ),
+    ] = "enforce"
+
+
+class Limits(Section, frozen=True, kw_only=True):
+    """Bounds on single requests."""
+
+    max_prompt_bytes: Annotated[
+        int, Meta(ge=1, le=15 << 20, description="A request with more text is refused.")
+    ] = 8388608
+    max_tokens_default: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=16777216,
+            description="Where an answer ends if its request does not say. 0: context full.",
+        ),
+    ] = 0
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All of it. `Config()` is what hobd does when told nothing."""
+
+    daemon: Daemon = Daemon()
+    models: Models = Models()
+    engine: Engine = Engine()
+    security: Security = Security()
+    limits: Limits = Limits()
