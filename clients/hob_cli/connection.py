@@ -30,7 +30,7 @@ class Connection:
         return socket_path.resolve(os.path.abspath(self.socket) if self.socket else None)
 
     def begin(self, *, preload: str | None = None) -> launch.Starting | None:
-        """Launch a daemon if none listens, without waiting for it. With `--no-start`, insist that one does."""
+        """Launch a daemon if none listens, without waiting for it. With --no-start, insist on one."""
         path = self.path()
         if launch.is_listening(path):
             return None

@@ -7,7 +7,7 @@ Made by reading.py; used by whoever iterates over an answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from hob_client.errors import InternalError
 from hob_client.values import AnswerEnd, Receipt, TokenLogprob
@@ -17,7 +17,7 @@ from hob_client.values import AnswerEnd, Receipt, TokenLogprob
 class Progress:
     """The request waits: for its model to load, or for a lane."""
 
-    kind: ClassVar[str] = "progress"
+    kind: ClassVar[Literal["progress"]] = "progress"
     text: ClassVar[str] = ""
     done: ClassVar[None] = None
     stage: str  # verifying, loading, probing, queued, prefill, recovering
@@ -26,7 +26,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    kind: ClassVar[str] = "started"
+    kind: ClassVar[Literal["started"]] = "started"
     text: ClassVar[str] = ""
     done: ClassVar[None] = None
     request_id: str
@@ -37,7 +37,7 @@ class Started:
 class Delta:
     """Text as soon as it is certain; it can stand for many tokens."""
 
-    kind: ClassVar[str] = "delta"
+    kind: ClassVar[Literal["delta"]] = "delta"
     done: ClassVar[None] = None
     text: str = field(repr=False)
     num_tokens: int
@@ -50,7 +50,7 @@ class Delta:
 class Warning:
     """Something the caller should know that did not stop the request."""
 
-    kind: ClassVar[str] = "warning"
+    kind: ClassVar[Literal["warning"]] = "warning"
     text: ClassVar[str] = ""
     done: ClassVar[None] = None
     code: str
@@ -61,7 +61,7 @@ class Warning:
 class Done:
     """The last event."""
 
-    kind: ClassVar[str] = "done"
+    kind: ClassVar[Literal["done"]] = "done"
     text: ClassVar[str] = ""
     answers: tuple[AnswerEnd, ...]
     receipt: Receipt

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class MemoryLine:
 class Resident:
     """A model in memory."""
 
+    kind: ClassVar[Literal["resident"]] = "resident"
     model: str
     residency: str
     worker_pid: int
@@ -97,6 +99,7 @@ class Resident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
+    kind: ClassVar[Literal["verified"]] = "verified"
     sha256: str
     recorded: bool
 

@@ -180,7 +180,12 @@ def test_no_descriptor_is_left_behind() -> None:
 
 
 def test_both_processes_end_with_a_killed_worker() -> None:
-    code = "from hobd.worker.template import start_renderer; r = start_renderer(); print(r._zygote_pid, flush=True); input()"
+    code = (
+        "from hobd.worker.template import start_renderer\n"
+        "renderer = start_renderer()\n"
+        "print(renderer._zygote_pid, flush=True)\n"
+        "input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-I", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as worker:

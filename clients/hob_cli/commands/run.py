@@ -28,6 +28,7 @@ from hob_cli.prompts import read_prompt, require_source
 @click.pass_obj
 def command(
     connection: Connection,
+    /,
     prompt: tuple[str, ...],
     model: str,
     file: Path | None,

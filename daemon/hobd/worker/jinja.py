@@ -115,10 +115,15 @@ def _flat(message: dict[str, Any]) -> dict[str, Any]:
     parts = message.get("content")
     if not isinstance(parts, list):
         return message
-    texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"]
-    if len(texts) < len(parts) or not all(isinstance(text, str) for text in texts):
-        return message
-    return message | {"content": "".join(texts)}
+    texts = [text for part in parts if (text := _text_of(part)) is not None]
+    return message | {"content": "".join(texts)} if len(texts) == len(parts) else message
+
+
+def _text_of(part: object) -> str | None:
+    match part:
+        case {"type": "text", "text": str(text)}:
+            return text
+    return None
 
 
 def _arguments(data: bytes) -> dict[str, Any]:

@@ -175,7 +175,7 @@ class Renderer:
         return self._child, BORN.unpack(born)[1]
 
     def _gone(self) -> NoReturn:
-        """Without its zygote a worker full of threads cannot fork another. Chat ends here; the rest goes on."""
+        """A worker full of threads cannot fork another zygote. Chat ends here; the rest goes on."""
         self._control.close()
         raise TemplateError(
             "the process that renders chat templates is gone; unload the model, and chat again",
@@ -235,7 +235,7 @@ _SENTENCES = {
     "reserved": ("a template argument has a name that is not free; rename it", "InvalidRequest"),
     "json": ("messages, tools and template arguments must be JSON; mend the request", "InvalidRequest"),
     "continue": (
-        "there is no way to go on with the last message: it is no text, or the model's chat template leaves it out",
+        "the last message cannot be continued: it is no text, or the model's chat template leaves it out",
         "InvalidRequest",
     ),
     "failed": (

@@ -26,7 +26,8 @@ TOOL_TALK = [
 EXPECTED = {
     "chatml": (
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n Hi <|im_end|>\n"
-        "<|im_start|>assistant\nHello.<|im_end|>\n<|im_start|>user\nBye <&> é<|im_end|>\n<|im_start|>assistant\n"
+        "<|im_start|>assistant\nHello.<|im_end|>\n<|im_start|>user\nBye <&> é<|im_end|>\n"
+        "<|im_start|>assistant\n"
     ),
     "llama3": (
         "<s><|start_header_id|>system<|end_header_id|>\n\nToday Date: 26 Jul 2024\n\nBe brief.<|eot_id|>"
@@ -46,7 +47,8 @@ TOOL_TEXT = (
     '{"type": "function", "function": {"name": "now", "description": "Läuft <a>", "parameters": {}}}'
     "\n</tools>\n\nReturn <tool_call></tool_call> with a JSON object.<|im_end|>\n"
     "<|im_start|>user\nWhat time is it?<|im_end|>\n"
-    '<|im_start|>assistant\n<tool_call>\n{"name": "now", "arguments": {"zone": "CET"}}\n</tool_call><|im_end|>\n'
+    "<|im_start|>assistant\n"
+    '<tool_call>\n{"name": "now", "arguments": {"zone": "CET"}}\n</tool_call><|im_end|>\n'
     "<|im_start|>user\n<tool_response>\n12:00\n</tool_response><|im_end|>\n"
     "<|im_start|>assistant\n<think>\n\n</think>\n\n"
 )

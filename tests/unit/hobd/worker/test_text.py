@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hobd.worker.text import TextPush, TextStream
 from hypothesis import given
@@ -14,7 +16,7 @@ Cuts = st.lists(st.integers(0, 60), max_size=20)
 
 def cut(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted(min(c, len(data)) for c in cuts), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(edges)]
 
 
 def stream_all(stream: TextStream, pieces: list[bytes]) -> tuple[str, str | None]:
