@@ -24,7 +24,7 @@ from hobd import log
 from hobd.broker.broker import Broker
 from hobd.broker.loading import Loading
 from hobd.broker.supervisor import PythonSpawner
-from hobd.config import Config, changed_keys, load, reloadable, to_toml
+from hobd.config import RELOADABLE, Config, changed_keys, config_file, load, to_toml
 from hobd.door import unix_socket
 from hobd.errors import ConfigError, HobError
 from hobd.sandbox import enter
@@ -59,10 +59,10 @@ def run(
         daemon = _Daemon(arguments, config, confinement, starter, worker)
         asyncio.run(daemon.serve())
     except ConfigError as error:
-        starter.fail(error)
+        starter.fail(error.message)
         return EXIT_USAGE
-    except HobError as error:
-        starter.fail(error)
+    except (HobError, SandboxError) as error:
+        starter.fail(str(error))
         return EXIT_CANNOT_START
     return EXIT_OK
 
@@ -76,9 +76,9 @@ class _Starter:
     def ready(self) -> None:
         self._tell("ready\n")
 
-    def fail(self, error: HobError) -> None:
-        print(f"hobd: {error.message}", file=sys.stderr)
-        self._tell(f"error {error.message}\n")
+    def fail(self, why: str) -> None:
+        print(f"hobd: {why}", file=sys.stderr)
+        self._tell(f"error {why}\n")
 
     def _tell(self, line: str) -> None:
         if self._fd is None:
@@ -121,18 +121,27 @@ class _Daemon:
                     broker.preload(self._arguments.load)
                 await asyncio.to_thread(_import_api)
                 host = self._host(broker, door)
-                await host.start(door.socket)
+                await host.start(door.listener)
                 self._on_signals(broker)
+                idle = asyncio.create_task(self._end_when_idle(broker))
                 self._starter.ready()
                 log.event(
                     "serving", socket=door.path, pid=os.getpid(), confinement=str(self._confinement or "none")
                 )
                 await self._ending.wait()
+                idle.cancel()
                 await broker.drain(self._config.daemon.drain_timeout_seconds)
                 await host.stop()
         finally:
             door.close()
         log.event("ended", pid=os.getpid())
+
+    async def _end_when_idle(self, broker: Broker) -> None:
+        """Only if the configuration says after how long."""
+        if seconds := self._config.daemon.idle_exit_seconds:
+            await broker.idle_for(seconds)
+            log.event("idle", seconds=seconds)
+            self._ending.set()
 
     def _broker(self) -> Broker:
         state = address.state_dir()
@@ -141,7 +150,7 @@ class _Daemon:
             quirks=Quirks(state / "quirks.json"),
             digests=DigestMemory(state / "digests.json"),
         )
-        return Broker(config=self._config, catalog=Catalog(self._config.models_dir), loading=loading)
+        return Broker(config=self._config, catalog=Catalog(self._config.models.directory()), loading=loading)
 
     def _host(self, broker: Broker, door: unix_socket.Door) -> Host:
         from hobd.api.control import DaemonService, Identity
@@ -156,7 +165,7 @@ class _Daemon:
             door_path=str(door.path),
             door_mode=door.mode,
             confinement=str(self._confinement or "none"),
-            config_path=str(self._arguments.config) if self._arguments.config else "",
+            config_path=str(config_file(self._arguments.config) or ""),
         )
         control = DaemonService(
             broker, identity, num_connections=lambda: host.num_connections, end=self._ending.set
@@ -190,7 +199,7 @@ class _Daemon:
             log.event("config_refused", level="error", why=error.message)
             return
         changed = changed_keys(self._config, config)
-        waiting = [key for key in changed if key not in reloadable]
+        waiting = [key for key in changed if key not in RELOADABLE]
         self._config = config
         log.configure(config.daemon.log_level)
         broker.reconfigure(config)
@@ -209,7 +218,7 @@ def _import_api() -> None:
 
 
 def _load_config(arguments: argparse.Namespace) -> Config:
-    return load(arguments.config, os.environ, arguments.set)
+    return load(config_file(arguments.config), os.environ, arguments.set)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -236,8 +245,3 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser.parse_args(argv)
-
-
-def _default_config() -> Path | None:
-    path = address.config_path()
-    return path if path.exists() or "HOB_CONFIG" in os.environ else None

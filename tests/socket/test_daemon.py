@@ -265,3 +265,10 @@ def test_sighup_applies_what_it_can_and_keeps_serving_when_it_cannot(daemon: Run
         daemon.signal(signal.SIGHUP)
         await_true(lambda: "config_refused" in daemon.log, "the daemon refuses the new file")
         assert complete(client, "ok", "hello") == expected_answer(b"hello", 12)
+
+
+def test_idle_daemon_ends_when_told_to(daemon: RunningDaemon) -> None:
+    daemon.add_model("ok")
+    with daemon.start("--set", "daemon.idle_exit_seconds=1").client() as client:
+        complete(client, "ok", "hello")
+    assert daemon.wait(10) == 0

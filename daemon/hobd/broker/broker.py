@@ -58,6 +58,7 @@ class Broker:
         self._drain_limit: asyncio.Timeout | None = None
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._busy = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._interruptible: set[asyncio.Task[None]] = set()
 
@@ -88,6 +89,7 @@ class Broker:
         session = Session(next(self._ids), request)
         self._sessions.add(session)
         self._quiet.clear()
+        self._busy.set()
         task = self._spawn(self._run(session, entry), name=f"session {session.request_id}")
         try:
             yield session
@@ -98,6 +100,7 @@ class Broker:
             self.num_requests_served += 1
             if not self._sessions:
                 self._quiet.set()
+                self._busy.clear()
 
     async def ask(
         self, model: str, question: Callable[[int], m.Tokenize | m.Detokenize | m.Render], kind: type[R]
@@ -298,6 +301,16 @@ class Broker:
             session.fail(errors.Draining(f"request {session.request_id} was cut off: the daemon ended"))
         return before - len(self._sessions), len(self._sessions)
 
+    async def idle_for(self, seconds: float) -> None:
+        """Returns when nobody has asked for anything for so long."""
+        while True:
+            await self._quiet.wait()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._busy.wait()
+            except TimeoutError:
+                return
+
     def cut_short(self) -> None:
         """Makes a drain under way end now."""
         if self._drain_limit is not None and not self._drain_limit.expired():
@@ -324,8 +337,8 @@ class Broker:
         """Takes over the keys that apply without a restart."""
         self.config = config
         self._residency.max_resident = config.models.max_resident
-        if config.models_dir != self.catalog.directory:
-            self.catalog = Catalog(config.models_dir)
+        if config.models.directory() != self.catalog.directory:
+            self.catalog = Catalog(config.models.directory())
 
 
 def _ignore(stage: str, fraction: float) -> None:

@@ -98,7 +98,9 @@ class Loading:
                 m.Load(
                     context_tokens=engine.context_tokens,
                     num_lanes=engine.lanes,
-                    batch_tokens=engine.batch_tokens,
+                    batch_tokens=max(
+                        engine.batch_tokens, engine.lanes
+                    ),  # every lane's token fits into one step
                     num_threads=engine.threads,
                     kv_cells=engine.kv_cells,
                     degraded=self._quirks.get(hello.engine_build) if workaround is None else workaround,
