@@ -25,9 +25,9 @@ def read_prompt(words: tuple[str, ...], file: Path | None, *, exact: bool) -> st
     """
     texts = [" ".join(words)]
     if file is not None:
-        texts.append(_decode(_read_file(file), str(file), exact))
+        texts.append(decode(_read_file(file), str(file), exact=exact))
     if _is_piped() and (words or file is None):
-        texts.append(_decode(sys.stdin.buffer.read(), "stdin", exact))
+        texts.append(decode(sys.stdin.buffer.read(), "stdin", exact=exact))
     prompt = "\n\n".join(text for text in texts if text)
     if not prompt:
         raise InvalidRequest("the prompt is empty; say something")
@@ -45,8 +45,11 @@ def _read_file(file: Path) -> bytes:
         raise InvalidRequest(f"{file} cannot be read: {error.strerror}; name another --file") from None
 
 
-def _decode(data: bytes, source: str, exact: bool) -> str:
-    """Told outside of the `except`, because the error of the decoder carries all of the text along."""
+def decode(data: bytes, source: str, *, exact: bool) -> str:
+    """The text of bytes from outside; without the newline at its end unless `exact`.
+
+    A fault is told outside of the `except`: the decoder's own error carries all of the text along.
+    """
     bad = _first_invalid(data)
     if bad is not None:
         raise InvalidRequest(f"{source} is not valid UTF-8 at byte {bad}; convert it first, as with iconv")

@@ -28,6 +28,7 @@ from hobd.config import RELOADABLE, Config, changed_keys, config_file, load, to_
 from hobd.door import unix_socket
 from hobd.errors import ConfigError, HobError
 from hobd.sandbox import enter
+from hobd.sandbox.failure import SandboxError
 from hobd.store.catalog import Catalog
 from hobd.store.digest import DigestMemory
 from hobd.store.quirks import Quirks
@@ -42,7 +43,10 @@ WORKER = ("-m", "hobd.worker")
 def run(
     argv: list[str], confinement: enter.Confinement | None, failure: str, *, worker: Sequence[str] = WORKER
 ) -> int:
-    """The whole life of a daemon. `failure` says why there is no confinement; `worker` what Python runs as one."""
+    """The whole life of a daemon.
+
+    `failure` says why there is no confinement; `worker` what Python runs as a worker.
+    """
     arguments = _parse(argv)
     starter = _Starter(arguments.ready_fd)
     try:
@@ -56,6 +60,7 @@ def run(
         if failure and config.security.sandbox != "none":
             raise ConfigError(f"the daemon cannot confine itself: {failure}")
         log.configure(config.daemon.log_level)
+        log.catch_tracebacks()
         daemon = _Daemon(arguments, config, confinement, starter, worker)
         asyncio.run(daemon.serve())
     except ConfigError as error:
@@ -121,7 +126,7 @@ class _Daemon:
                     broker.preload(self._arguments.load)
                 await asyncio.to_thread(_import_api)
                 host = self._host(broker, door)
-                await host.start(door.listener)
+                await host.start(door.socket)
                 self._on_signals(broker)
                 idle = asyncio.create_task(self._end_when_idle(broker))
                 self._starter.ready()
@@ -230,9 +235,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--socket", type=Path, default=address.socket_path(), help="the door (default: %(default)s)"
     )
-    parser.add_argument(
-        "--config", type=Path, default=_default_config(), help=f"default: {address.config_path()}"
-    )
+    parser.add_argument("--config", help=f"default: {address.config_path()}")
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the file"
     )

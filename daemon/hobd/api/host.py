@@ -59,13 +59,7 @@ def rpc(handler: Handler) -> Method:
         except (ConnectionError, OSError):
             raise  # the caller has gone; there is nobody to tell
         except Exception as bug:
-            log.event(
-                "rpc_failed",
-                level="error",
-                rpc=handler.__name__,
-                error=type(bug).__name__,
-                at=log.location(bug),
-            )
+            log.event("rpc_failed", level="error", rpc=handler.__name__, error=log.describe(bug))
             await _fail(
                 stream,
                 errors.HobError(f"{handler.__name__} failed inside hob ({type(bug).__name__}); see the log"),

@@ -218,7 +218,7 @@ class Broker:
 
     def _settle_failed(self, entry: Entry, load: _Load, error: BaseException) -> None:
         if not isinstance(error, errors.HobError):
-            log.event("load_failed", level="error", model=entry.name, error=type(error).__name__)
+            log.event("load_failed", level="error", model=entry.name, error=log.describe(error))
             bug = error
             error = errors.HobError(
                 f"loading {entry.name} failed inside hob ({type(bug).__name__}); see the log"

@@ -61,7 +61,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         return value.isprintable() if isinstance(value, str) else True
 
     def from_text(self, text: str) -> object:
-        """What an environment variable or a flag says; text that is no number stays text, and is not accepted."""
+        """What a variable or a flag says. Text that is no number stays text, which `accepts` then refuses."""
         if self.kind is int and text.removeprefix("-").isdecimal() and text.isascii() and len(text) < 20:
             return int(text)
         return text

@@ -124,19 +124,20 @@ def _checked(where: str, key: Key, found: object) -> Value:
     return found
 
 
-def _near(name: str) -> list[str]:
-    """What somebody may have meant by a name that is no section: a section, or a key without one."""
-    return [*sections(), *(key.dotted for key in all_keys().values() if key.name == name)]
+def _unknown(where: str, name: str, wanted: str, known: Iterable[str]) -> ConfigError:
+    from difflib import get_close_matches  # 6 ms, only ever needed once, on the way out
 
-
-def _unknown(where: str, name: str, known: Mapping[str, object] | Sequence[str]) -> ConfigError:
-    from difflib import get_close_matches  # only ever needed once, on the way out
-
-    exact = [candidate for candidate in known if candidate.endswith(f".{name}")]
-    wanted = where if where in known or where.startswith("HOB_") else name
-    close = exact or get_close_matches(wanted, list(known), n=1, cutoff=0.6)
+    close = get_close_matches(wanted, list(known), n=1)
     hint = f"did you mean {close[0]}?" if close else "`hobd --print-config` lists them all"
     return ConfigError(f"{where}: unknown key {name}; {hint}")
+
+
+def _not_in_a_section(where: str, name: str) -> ConfigError:
+    """What stands at the top of the file is no section: perhaps one mistyped, perhaps a key without one."""
+    if name in sections():
+        return ConfigError(f"{where}: {name} is a section; write [{name}] above its keys")
+    owners = [key.dotted for key in all_keys().values() if key.name == name]
+    return _unknown(where, name, owners[0] if owners else name, owners or sections())
 
 
 def _shown(value: object) -> str:

@@ -4,6 +4,7 @@ Must stay declarations: no reading, no writing.
 Used by the rest of this folder; the values by main.py.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -59,7 +60,7 @@ class Models(Section, frozen=True, kw_only=True):
     ] = "cached"
 
     def directory(self) -> Path:
-        return Path(self.dir).expanduser() if self.dir else address.data_dir() / "models"
+        return Path(os.path.expanduser(self.dir)) if self.dir else address.data_dir() / "models"
 
 
 class Engine(Section, frozen=True, kw_only=True):
@@ -106,7 +107,9 @@ class Limits(Section, frozen=True, kw_only=True):
     """Bounds on single requests."""
 
     max_prompt_bytes: Annotated[
-        int, Meta(ge=1, le=15 << 20, description="A request with more text is refused.")
+        int,
+        # Below wire.messages.MAX_FRAME_TO_WORKER_BYTES, with room for the rest of the message.
+        Meta(ge=1, le=15 << 20, description="A request with more text is refused."),
     ] = 8388608
     max_tokens_default: Annotated[
         int,

@@ -1,0 +1,98 @@
+"""`hob chat`: many turns.
+
+Must never write a word of it to disk. Called by main.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from hob_client.errors import HobError
+
+from hob_cli.answering import show_answer
+from hob_cli.connection import Connection
+from hob_cli.conversation import Conversation
+from hob_cli.lines import piped_lines, terminal_lines
+from hob_cli.options import chosen, connection_options, model_option, parameter_options
+from hob_cli.render import print_error, print_note
+
+if TYPE_CHECKING:
+    from hob_client.client import Client
+
+_GREETING = (
+    "Enter sends, Alt-Enter starts a new line, Ctrl-C stops an answer, Ctrl-D leaves; /help tells more"
+)
+
+
+@click.command("chat")
+@model_option
+@click.option("--system", default="", metavar="TEXT", help="A system prompt.")
+@click.option("--stats", is_flag=True, help="Say on stderr what each answer took.")
+@parameter_options
+@connection_options
+@click.pass_obj
+def command(connection: Connection, /, model: str, system: str, stats: bool, **options: Any) -> None:
+    """Talk with a model. Nothing is written to disk.
+
+    What is piped in is taken as one turn a line, and the first error ends it.
+    """
+    starting = connection.begin(preload=model)
+    conversation = Conversation(model=model, system=system, parameters=chosen(options))
+    with connection.client(starting) as client:
+        chat = _Chat(client, conversation, as_json=connection.as_json, stats=stats)
+        if sys.stdin.isatty():
+            chat.talk()
+        else:
+            chat.obey()
+
+
+class _Chat:
+    def __init__(self, client: Client, conversation: Conversation, *, as_json: bool, stats: bool) -> None:
+        self._client = client
+        self._conversation = conversation
+        self._as_json = as_json
+        self._stats = stats
+
+    def talk(self) -> None:
+        """With somebody at a terminal: errors are told, and the chat goes on."""
+        print_note(_GREETING)
+        for line in terminal_lines():
+            try:
+                if not self._take(line):
+                    return
+            except KeyboardInterrupt:
+                continue
+            except HobError as error:
+                print_error(error, as_json=self._as_json)
+
+    def obey(self) -> None:
+        """From a pipe."""
+        for line in piped_lines():
+            if not self._take(line):
+                return
+
+    def _take(self, line: str) -> bool:
+        """Whether the chat goes on."""
+        from hob_cli import slash
+
+        if not line.strip():
+            return True
+        try:
+            if not slash.is_command(line):
+                raise slash.Ask(line)
+            print(slash.run(self._conversation, line), file=sys.stderr)
+        except slash.Ask as ask:
+            self._answer(ask.question)
+        except slash.Leave:
+            return False
+        return True
+
+    def _answer(self, question: str) -> None:
+        talk = self._conversation
+        talk.say(question)
+        events = talk.listen(self._client.chat(talk.model, talk.messages(), **talk.parameters))
+        show_answer(events, as_json=self._as_json, stats=self._stats)
+        if not self._as_json and not sys.stdout.isatty():
+            print(flush=True)  # answers of a pipe, one below the other

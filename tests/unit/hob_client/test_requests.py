@@ -1,0 +1,98 @@
+"""Requests say what the caller said, and errors do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hob.v1 import inference_pb2 as pb
+from hob_client.errors import InvalidRequest
+from hob_client.parameters import PARTS, Parameters, build_parts
+from hob_client.requests import chat_request, check_text, generate_request, token_ids
+
+
+def test_parameters_and_contract_have_the_same_names() -> None:
+    assert set(Parameters.__annotations__) == set(PARTS)
+
+
+def test_each_parameter_lands_in_its_part() -> None:
+    parts = build_parts(
+        {
+            "temperature": 0.0,
+            "max_tokens": 5,
+            "incognito": True,
+            "priority_class": "batch",
+            "dry": {"base": 2.0},
+        }
+    )
+    assert parts["sampling"] == pb.Sampling(temperature=0.0, dry=pb.Dry(base=2.0))
+    assert parts["limits"] == pb.Limits(max_tokens=5)
+    assert parts["options"] == pb.RequestOptions(incognito=True, priority_class=pb.PRIORITY_CLASS_BATCH)
+
+
+def test_unset_parameters_stay_unset() -> None:
+    assert not build_parts({})["sampling"].HasField("temperature")
+
+
+def test_single_stop_text_is_not_taken_for_its_letters() -> None:
+    assert list(build_parts({"stop": "END"})["limits"].stop) == ["END"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"temprature": 1}, "did you mean 'temperature'"),
+        ({"seed": "seven"}, "seed"),
+        ({"seed": -1}, "seed"),
+        ({"dry": {"bse": 1}}, "dry"),
+        ({"priority_class": "urgent"}, "interactive, normal, batch"),
+        ({"truncation_strategy": "cut"}, "drop_oldest_messages, keep_end"),
+    ],
+    ids=["unknown", "type", "range", "nested", "priority", "truncation"],
+)
+def test_wrong_parameter_is_refused_by_name(parameters: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        build_parts(parameters)
+
+
+def test_text_is_one_turn_of_the_user() -> None:
+    request = chat_request("m", "hi", False, None, {})
+    assert [(m.role, m.content[0].text) for m in request.messages] == [("user", "hi")]
+
+
+def test_template_arguments_travel_as_json() -> None:
+    request = chat_request("m", "hi", False, {"enable_thinking": False}, {})
+    assert dict(request.template_arguments) == {"enable_thinking": "false"}
+
+
+def test_prompt_is_text_or_tokens() -> None:
+    assert generate_request("m", "abc", False, {}).text == "abc"
+    assert list(generate_request("m", [1, 2], False, {}).tokens.ids) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "turn", [{"role": "user"}, {"content": "x"}, {"role": "a", "content": "x", "y": "z"}]
+)
+def test_malformed_turn_is_refused_by_its_place(turn: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"messages\[1\]"):
+        chat_request("m", [{"role": "user", "content": "hi"}, turn], False, None, {})
+
+
+def test_token_out_of_range_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="whole numbers"):
+        token_ids([-1])
+
+
+@pytest.mark.parametrize("text", ["secret \ud800", b"secret"], ids=["surrogate", "bytes"])
+def test_bad_text_is_refused_without_being_quoted_or_kept(text: Any) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_text("the prompt", text)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_bad_stop_text_is_refused_without_being_quoted() -> None:
+    with pytest.raises(InvalidRequest, match="stop") as caught:
+        build_parts({"stop": ["secret \ud800"]})
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
