@@ -32,7 +32,7 @@ _MAX_VALUE_CHARACTERS = 1000
 
 
 def configure(level: Level, stream: TextIO | None = None) -> None:
-    """Sends all logging to `stream` (stderr), ours from `level` up. May be called again, for another level."""
+    """Sends all logging to `stream` (stderr), ours from `level` up. May be called again to change either."""
     handler = _Lines(stream or sys.stderr)
     handler.setFormatter(_OneLine())
     logging.root.handlers[:] = [handler]
@@ -89,7 +89,7 @@ class _Lines(logging.StreamHandler[TextIO]):
 
 
 class _OneLine(logging.Formatter):
-    """Our events with their fields. Of other libraries' records only where they came from: their text may quote."""
+    """Our events with their fields; other libraries' records by place only, since their text may quote."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = self._of_event(record) if record.name == _OURS.name else self._of_foreign(record)

@@ -27,22 +27,31 @@ vocab = L.llama_model_get_vocab(model)
 sampler = L.llama_sampler_init_greedy()
 raw = sys.argv[2].encode()
 tokens = (ctypes.c_int32 * (len(raw) + 8))()
-count = L.llama_tokenize(vocab, raw, len(raw), tokens, len(tokens), True, False)
+count = L.llama_tokenize(vocab, raw, len(raw), tokens, len(tokens), not sys.argv[4:], bool(sys.argv[4:]))
 out = b""
 for _ in range(int(sys.argv[3])):
     assert L.llama_decode(context, L.llama_batch_get_one(tokens, count)) == 0
     tokens[0], count = L.llama_sampler_sample(sampler, context, -1), 1
     if L.llama_vocab_is_eog(vocab, tokens[0]): break
     piece = ctypes.create_string_buffer(64)
-    out += piece.raw[:L.llama_token_to_piece(vocab, tokens[0], piece, 64, 0, False)]
+    length = L.llama_token_to_piece(vocab, tokens[0], piece, 64, 0, False)
+    out += piece.raw[:length]
 sys.stdout.buffer.write(out)
 """
 
 
 @cache
-def greedy_reference(model: Path, prompt: str, num_tokens: int) -> str:
-    """The text that llama.cpp's own greedy sampler gives."""
-    command = [sys.executable, "-c", PROGRAM, str(model), prompt, str(num_tokens)]
+def greedy_reference(model: Path, prompt: str, num_tokens: int, *, is_chat: bool = False) -> str:
+    """The text that llama.cpp's own greedy sampler gives. `is_chat`: markers in the prompt are tokens."""
+    command = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        str(model),
+        prompt,
+        str(num_tokens),
+        *(["chat"] if is_chat else []),
+    ]
     return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout.decode(
         "utf-8", "replace"
     )

@@ -37,13 +37,18 @@ def test_greedy_answer_equals_llama_cpps_own(starter: RunningDaemon, starter_mod
     assert "Paris" in answer.text
 
 
-def test_chat_makes_sense(starter: RunningDaemon) -> None:
+def test_chat_answers_the_prompt_that_the_models_template_makes(
+    starter: RunningDaemon, starter_model: Path
+) -> None:
     with starter.start().client() as client:
-        question = [{"role": "user", "content": "What is the capital of France?"}]
+        question = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is water?"}]
         rendered = client.apply_template("starter", question)
-        answer = client.ask("starter", question, temperature=0, max_tokens=24)
-    assert rendered.prompt.endswith("<|im_start|>assistant\n")
-    assert "Paris" in answer.text and answer.receipt.template_sha256 == rendered.template_sha256
+        answer = client.ask("starter", question, temperature=0, max_tokens=16)
+    assert rendered.prompt == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat is water?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert answer.text == greedy_reference(starter_model, rendered.prompt, 16, is_chat=True)
+    assert answer.receipt.template_sha256 == rendered.template_sha256
 
 
 def test_sixteen_concurrent_streams_give_each_its_own_answer(
@@ -120,7 +125,7 @@ def test_cancel_during_a_long_prefill_frees_the_engine_at_once(starter: RunningD
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a GGUF file"),
+        (b"", "is empty"),
         (b"hello, I am a text", "not a GGUF file"),
         (b"GGUF" + b"\xff" * 64, "cannot be used"),
     ],

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hobd.sandbox.syscalls import number
@@ -173,6 +174,9 @@ def parent_of_a_sleeper() -> Iterator[tuple[subprocess.Popen[str], int]]:
         assert parent.stdout is not None
         handle = os.pidfd_open(int(parent.stdout.readline()))
         yield parent, handle
+        parent.kill()
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
         os.close(handle)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from hob import address
 
 from hobd.config.keys import Key, Value, all_keys, sections
@@ -19,7 +20,7 @@ from hobd.config.lines import find_line
 from hobd.config.schema import Config
 from hobd.errors import ConfigError
 
-#: A setting someone made: where they made it, its key, and the value as it was found.
+#: What someone set: where they did, the key, and the value as found.
 Setting = tuple[str, Key, object]
 
 _ADDRESSES = frozenset({"HOB_SOCKET", "HOB_CONFIG"})  # places, not settings: hob.address reads them
@@ -27,7 +28,7 @@ _MAX_SHOWN_CHARACTERS = 60
 
 
 def config_file(named: str | None) -> Path | None:
-    """The file to load: the one named by flag or HOB_CONFIG, which must exist, or the usual one if it does."""
+    """What to load: the file named by flag or HOB_CONFIG, which must exist, or the usual one if it does."""
     if named:
         return Path(named)
     usual = address.config_path()
@@ -35,11 +36,14 @@ def config_file(named: str | None) -> Path | None:
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Sequence[str]) -> Config:
-    """The whole configuration; ConfigError with one sentence for the first mistake. `overrides`: section.key=value."""
+    """All settings, checked; ConfigError for the first mistake. Each of `overrides` is section.key=value."""
     values: dict[str, dict[str, Value]] = {section: {} for section in sections()}
     for where, key, found in (*_from_file(path), *_from_environment(environ), *_from_flags(overrides)):
         values[key.section][key.name] = _checked(where, key, found)
-    return Config(**{section: kind(**values[section]) for section, kind in sections().items()})
+    return msgspec.convert(values, Config)
+
+
+# ------------------------------------------------------------------ the file
 
 
 def _from_file(path: Path | None) -> Iterator[Setting]:
@@ -48,10 +52,10 @@ def _from_file(path: Path | None) -> Iterator[Setting]:
     text = _read(path)
     for section, table in _parse(path, text).items():
         if section not in sections() or not isinstance(table, dict):
-            raise _unknown(_place(path, text, section), section, _near(section))
+            raise _not_in_a_section(_place(path, text, section), section)
         for name, found in table.items():
-            where, dotted = _place(path, text, section, name), f"{section}.{name}"
-            yield where, _key(where, dotted), found
+            where = _place(path, text, section, name)
+            yield where, _key(where, f"{section}.{name}"), found
 
 
 def _read(path: Path) -> str:
@@ -70,16 +74,36 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
 
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        complaint, _, position = str(error).partition(" (at ")
-        line = position.removeprefix("line ").partition(",")[0]
-        line = line if line.isdecimal() else str(text.count("\n") + 1)
-        raise ConfigError(f"{path}:{line}: not valid TOML: {complaint[:1].lower()}{complaint[1:]}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply; write sections of plain values only") from None
+    except ValueError as error:  # tomllib's own, or Python's of an integer of more than 4300 digits
+        raise _not_toml(path, text, str(error)) from None
+
+
+def _not_toml(path: Path, text: str, reason: str) -> ConfigError:
+    complaint, _, position = reason.partition(" (at ")
+    line = position.removeprefix("line ").partition(",")[0]
+    if not line.isdecimal():  # "(at end of document)"
+        line = str(text.count("\n") + 1)
+    return ConfigError(
+        f"{path}:{line}: not valid TOML ({complaint[:1].lower()}{complaint[1:]}); mend the line"
+    )
 
 
 def _place(path: Path, text: str, *names: str) -> str:
     line = find_line(text, names)
     return f"{path}:{line}" if line else str(path)
+
+
+def _not_in_a_section(where: str, name: str) -> ConfigError:
+    """What stands at the top of the file is no section: perhaps one mistyped, perhaps a key without one."""
+    if name in sections():
+        return ConfigError(f"{where}: {name} is a section; write [{name}] above its keys")
+    owners = [key.dotted for key in all_keys().values() if key.name == name]
+    return _unknown(where, name, owners[0] if owners else name, owners or sections())
+
+
+# ------------------------------------------------------------------ variables and flags
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[Setting]:
@@ -88,10 +112,10 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[Setting]:
     for variable in sorted(environ):
         prefix, _, rest = variable.partition("_")
         section, _, name = rest.lower().partition("_")
-        if prefix != "HOB" or variable in _ADDRESSES or section not in sections():
+        if prefix != "HOB" or section not in sections() or variable in _ADDRESSES:
             continue
         if variable not in by_variable:
-            raise _unknown(variable, f"{section}.{name}", by_variable)
+            raise _unknown(variable, f"{section}.{name}", variable, by_variable)
         key = by_variable[variable]
         yield variable, key, key.from_text(environ[variable])
 
@@ -100,27 +124,28 @@ def _from_flags(overrides: Sequence[str]) -> Iterator[Setting]:
     for override in overrides:
         dotted, equals, text = override.partition("=")
         if not equals:
-            raise ConfigError(f"--set {_shown(override)}: not of the form section.key=value; write it so")
+            raise ConfigError(f"--set {override}: must have the form section.key=value; write it so")
         where = f"--set {dotted}"
         key = _key(where, dotted)
         yield where, key, key.from_text(text)
+
+
+# ------------------------------------------------------------------ wherever they came from
 
 
 def _key(where: str, dotted: str) -> Key:
     try:
         return all_keys()[dotted]
     except KeyError:
-        raise _unknown(where, dotted, all_keys()) from None
+        raise _unknown(where, dotted, dotted, all_keys()) from None
 
 
 def _checked(where: str, key: Key, found: object) -> Value:
     if not key.accepts(found):
         raise ConfigError(f"{where}: {key.dotted} must be {key.expectation}, not {_shown(found)}")
     assert isinstance(found, int | str)
-    if key.dotted == "models.dir" and found and not str(found).startswith(("/", "~")):
-        raise ConfigError(
-            f"{where}: models.dir must be an absolute path or begin with ~, not {_shown(found)}"
-        )
+    if key.dotted == "models.dir" and found and not os.path.isabs(os.path.expanduser(str(found))):
+        raise ConfigError(f"{where}: models.dir must be an absolute path or one below ~, not {_shown(found)}")
     return found
 
 
@@ -132,15 +157,12 @@ def _unknown(where: str, name: str, wanted: str, known: Iterable[str]) -> Config
     return ConfigError(f"{where}: unknown key {name}; {hint}")
 
 
-def _not_in_a_section(where: str, name: str) -> ConfigError:
-    """What stands at the top of the file is no section: perhaps one mistyped, perhaps a key without one."""
-    if name in sections():
-        return ConfigError(f"{where}: {name} is a section; write [{name}] above its keys")
-    owners = [key.dotted for key in all_keys().values() if key.name == name]
-    return _unknown(where, name, owners[0] if owners else name, owners or sections())
-
-
 def _shown(value: object) -> str:
     """As TOML would write it, cut to a length that keeps the sentence one."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]}..."
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:  # Python prints no integer of more than 4300 digits
+        return "a number of thousands of digits"
+    if len(text) > _MAX_SHOWN_CHARACTERS:
+        text = f"{text[:_MAX_SHOWN_CHARACTERS]}..."
+    return text.encode("utf-8", "backslashreplace").decode()  # a variable can hold what no terminal takes
