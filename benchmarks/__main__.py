@@ -177,17 +177,16 @@ def report(rows: list[Row], hosts: dict[str, dict[str, float]], arguments: argpa
     lines = [
         "# Results",
         "",
-        f"`make bench`, {arguments.repeats} repeats, alternating, medians (smallest to largest); {arguments.model.name}.",
-        f"{platform.machine()}, {_processor()}, Linux {platform.release()}, Python {platform.python_version()}.",
+        f"`make bench`, {arguments.repeats} repeats, alternating; medians (smallest to largest).",
+        f"{arguments.model.name}; {platform.machine()}, {_processor()}, Linux {platform.release()}.",
         "",
         "| measured | hob | raw loop | ratio | goal |",
         "|---|---|---|---|---|",
     ]
     for row in rows:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        lines.append(
-            f"| {row.name} | {_spread(row.hob, row.unit)} | {_spread(row.raw, row.unit)} | {ratio} | {row.goal} |"
-        )
+        cells = (row.name, _spread(row.hob, row.unit), _spread(row.raw, row.unit), ratio, row.goal)
+        lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "| server of the doors | " + " | ".join(hosts) + " |", "|---|---|---|"]
     for key in hosts["grpclib"]:
         lines.append(

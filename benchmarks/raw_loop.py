@@ -1,7 +1,7 @@
 """The yardstick: llama.cpp's own decode loop without hob, in a process of its own.
 
-Must import nothing of hob. Run by benchmarks/__main__.py as `python raw_loop.py MODEL NUM_STREAMS NUM_TOKENS`;
-prints one JSON object.
+Must import nothing of hob. Run by benchmarks/__main__.py as `python raw_loop.py MODEL NUM_STREAMS
+NUM_TOKENS NUM_THREADS`; prints one JSON object.
 """
 
 from __future__ import annotations

@@ -97,9 +97,9 @@ def _rate(receipt: Receipt) -> str:
 
 
 def _suggest(error: HobError) -> str:
-    if not error.suggestions:
-        return ""
-    return f"; did you mean {' or '.join(error.suggestions)}?"
+    """Names that exist, unless the sentence has them already."""
+    new = [name for name in error.suggestions if name not in error.message]
+    return f"; did you mean {' or '.join(new)}?" if new else ""
 
 
 def _error_record(error: HobError) -> dict[str, Any]:

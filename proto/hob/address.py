@@ -22,7 +22,7 @@ def socket_path() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The directory of the doors: private to the user and gone after a reboot where the system has such a place."""
+    """The directory of the doors: private to the user, and gone after a reboot where a system can do that."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     if base:
         return Path(base) / "hob"

@@ -65,7 +65,7 @@ class FakeDaemon:
 
     async def _serve(self) -> None:
         self._gone = asyncio.Event()
-        server = Server([_Inference(self), _Models(self), _Daemon(self)])
+        server = _Server([_Inference(self), _Models(self), _Daemon(self)])
         self.path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.path))
@@ -73,7 +73,7 @@ class FakeDaemon:
             self._is_up.set()
             await self._gone.wait()
             server.close()
-            await server.wait_closed()
+            await server.hang_up()
         self.path.unlink(missing_ok=True)
 
     async def play(self, stream: Any, response: type[Any]) -> None:
@@ -125,6 +125,25 @@ async def _refuse(stream: Any, refusal: Refusal) -> None:
     await stream.send_trailing_metadata(
         status=refusal.status, status_message=refusal.message, metadata=metadata
     )
+
+
+class _Server(Server):
+    """Ends its connections when it closes, as the end of a process does."""
+
+    def __init__(self, handlers: list[Any]) -> None:
+        super().__init__(handlers)
+        self._lines: list[Any] = []
+
+    def _protocol_factory(self) -> Any:
+        self._lines.append(super()._protocol_factory())
+        return self._lines[-1]
+
+    async def hang_up(self) -> None:
+        for line in self._lines:
+            if hasattr(line, "connection"):
+                line.connection.close()
+        await self.wait_closed()
+        await asyncio.sleep(0)  # transports close themselves in the loop's next round
 
 
 class _Inference(InferenceServiceBase):

@@ -118,7 +118,7 @@ def expected_answer(prompt: bytes, max_tokens: int, answer_length: int = 20) -> 
 
 
 def load_fake(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> FakeEngine:
-    """A Loader. The model file's first line says how it should behave: `ok`, `unusable`, `memory`, `raise`."""
+    """A Loader. The model file's first line is its script: `ok`, `unusable`, `memory` or `raise`."""
     import os
 
     behaviour = os.pread(model_fd, 64, 0).split(b"\n")[0].decode()

@@ -45,7 +45,9 @@ def test_chat_answers_the_prompt_that_the_models_template_makes(
         rendered = client.apply_template("starter", question)
         answer = client.ask("starter", question, temperature=0, max_tokens=16)
     assert rendered.prompt == (
-        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat is water?<|im_end|>\n<|im_start|>assistant\n"
+        "<|im_start|>system\nBe brief.<|im_end|>\n"
+        "<|im_start|>user\nWhat is water?<|im_end|>\n"
+        "<|im_start|>assistant\n"
     )
     assert answer.text == greedy_reference(starter_model, rendered.prompt, 16, is_chat=True)
     assert answer.receipt.template_sha256 == rendered.template_sha256

@@ -80,7 +80,9 @@ def test_loaded_worker_holds_nothing_but_its_wire(really_born: Born) -> None:
     really_born.hear(m.Ready)
     process = psutil.Process(really_born.process.pid)
     sockets = [link for link in fd_targets(process.pid) if link.startswith("socket:")]
-    files = [link for link in fd_targets(process.pid) if link.startswith("/") and not link.startswith("/dev/null")]
+    files = [
+        link for link in fd_targets(process.pid) if link.startswith("/") and not link.startswith("/dev/null")
+    ]
     assert files == []
     assert len(sockets) == 2  # the wire, and the one to the renderer's processes
 
@@ -91,7 +93,11 @@ def fd_targets(pid: int) -> list[str]:
 
 @pytest.mark.parametrize(
     "frame",
-    [struct.pack("<I", 3) + b"\xc1ab", struct.pack("<I", m.MAX_FRAME_TO_WORKER_BYTES + 1), encode(m.Probing())],
+    [
+        struct.pack("<I", 3) + b"\xc1ab",
+        struct.pack("<I", m.MAX_FRAME_TO_WORKER_BYTES + 1),
+        encode(m.Probing()),
+    ],
     ids=["no msgpack", "over the cap", "a message of the other direction"],
 )
 def test_worker_leaves_when_its_broker_talks_nonsense(born: Born, frame: bytes) -> None:

@@ -16,7 +16,7 @@ from hob_cli.render import age, print_json, print_table, record, size
 if TYPE_CHECKING:
     from hob_client.values import Resident, Status
 
-_HEADER = ("MODEL", "STATE", "LANES", "QUEUED", "CELLS", "MEMORY", "THREADS", "SANDBOX", "IDLE", "NOTE")
+_HEADER = ("MODEL", "STATE", "LANES", "QUEUED", "CELLS", "MEMORY", "THREADS", "IDLE", "NOTE", "SANDBOX")
 
 
 @click.command("ps")
@@ -42,9 +42,9 @@ def _row(resident: Resident) -> tuple[str, ...]:
         f"{resident.used_cells}/{resident.total_cells}",
         size(resident.resident_bytes),
         str(resident.num_threads),
-        resident.sandbox or "-",
         age(resident.idle_since),
         _note(resident),
+        resident.sandbox or "-",
     )
 
 

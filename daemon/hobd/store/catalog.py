@@ -139,14 +139,16 @@ class Catalog:
     def _not_found(self, name: str) -> ModelNotFound:
         what = f'no model is called "{_shown(name)}"'
         if not self._entries:
-            return ModelNotFound(f"{what}; {self._emptiness()}", model=name)
+            return ModelNotFound(f"{what}; {self._emptiness()}", model=_shown(name))
         near = self._near(name.casefold())
         if near:
             return ModelNotFound(
-                f"{what}; did you mean {_either(near)}?", model=name, suggestions=tuple(near)
+                f"{what}; did you mean {_either(near)}?", model=_shown(name), suggestions=tuple(near)
             )
         names = [entry.name for entry in self.entries()]
-        return ModelNotFound(f"{what}; there is {_either(names)}", model=name, suggestions=tuple(names[:3]))
+        return ModelNotFound(
+            f"{what}; name {_either(names)}", model=_shown(name), suggestions=tuple(names[:3])
+        )
 
     def _near(self, wanted: str) -> list[str]:
         """Up to three names that someone may have meant, the likeliest first."""

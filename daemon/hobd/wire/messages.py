@@ -12,9 +12,9 @@ from typing import Annotated
 import msgspec
 
 WIRE_VERSION = 1
-# A worker gets prompts, so it may be sent much; it answers in pieces, so it may send little.
+# A worker gets prompts, so it may be sent much; it answers in pieces, the longest being a rendered prompt.
 MAX_FRAME_TO_WORKER_BYTES = 16 << 20
-MAX_FRAME_TO_BROKER_BYTES = 4 << 20
+MAX_FRAME_TO_BROKER_BYTES = 8 << 20
 
 Id = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]

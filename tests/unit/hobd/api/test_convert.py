@@ -88,7 +88,7 @@ def test_chat_that_cannot_be_is_refused(
 
 def test_prompt_over_the_byte_limit_is_refused_with_both_numbers() -> None:
     config = Config(limits=type(CONFIG.limits)(max_prompt_bytes=10))
-    with pytest.raises(InvalidRequest, match="11 bytes.*allows 10"):
+    with pytest.raises(InvalidRequest, match=r"11 bytes.*allows 10"):
         convert.generate_request(pb.GenerateRequest(text="x" * 11), config)
 
 

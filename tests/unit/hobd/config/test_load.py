@@ -161,6 +161,6 @@ def test_usual_file_need_not_exist_but_a_named_one_must(
 
 def test_models_directory_is_below_the_data_directory_unless_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/my-home")
     assert Config().models.directory() == Path("/data/hob/models")
-    assert load(None, {"HOB_MODELS_DIR": "~/m"}, []).models.directory() == Path("/home/me/m")
+    assert load(None, {"HOB_MODELS_DIR": "~/m"}, []).models.directory() == Path("/my-home/m")

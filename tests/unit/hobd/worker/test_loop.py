@@ -95,7 +95,9 @@ def test_cancel_during_a_prefill_interrupts_it_and_spares_the_others() -> None:
     told.stop = loop.stop
     loop.submit(given_answer(1, "hello"))
     loop.submit(given_answer(2, "x" * 50))
-    engine.in_decode = lambda slices: loop.cancel(2) if len(slices[-1].tokens) > 1 and slices[-1].lane else None
+    engine.in_decode = lambda slices: (
+        loop.cancel(2) if len(slices[-1].tokens) > 1 and slices[-1].lane else None
+    )
     loop.run()
     assert told.ends[2].reason == "cancelled" and told.ends[2].num_completion_tokens == 0
     assert told.texts[1] == expected_answer(b"hello", 12)
