@@ -36,6 +36,7 @@ class FakeEngine:
             architecture="fake",
             context_tokens=settings.context_tokens or 512,
             num_lanes=settings.num_lanes,
+            num_cache_lanes=settings.num_cache_lanes,
             total_cells=max(settings.kv_cells, settings.context_tokens or 512),
             batch_tokens=settings.batch_tokens,
             num_threads=1,
@@ -46,7 +47,8 @@ class FakeEngine:
             eos_text="",
         )
         self._answer_length = answer_length
-        self._lanes: dict[int, list[int]] = {}
+        self._lanes: dict[int, list[tuple[int, int]]] = {}  # lane -> (number of the cell, its token)
+        self._num_cells = 0  # ever taken
         self._rows: list[int] = []
         self._interrupted = threading.Event()
         self.in_decode: Callable[[Sequence[Slice]], None] = lambda slices: None
@@ -72,16 +74,28 @@ class FakeEngine:
         for piece in slices:
             lane = self._lanes.setdefault(piece.lane, [])
             assert piece.start == len(lane), "a slice must continue its lane"
-            lane += piece.tokens
+            lane += enumerate(piece.tokens, self._num_cells)
+            self._num_cells += len(piece.tokens)
             if piece.wants_logits:
-                self._rows.append(next_token(lane, self._answer_length))
+                self._rows.append(next_token([token for _, token in lane], self._answer_length))
 
     @property
     def used_cells(self) -> int:
-        return sum(len(tokens) for tokens in self._lanes.values())
+        """A cell that several lanes share counts once."""
+        return len({cell for lane in self._lanes.values() for cell, _ in lane})
+
+    @property
+    def num_computed(self) -> int:
+        """Tokens computed since the start."""
+        return self._num_cells
 
     def forget(self, lane: int) -> None:
         self._lanes.pop(lane, None)
+
+    def copy(self, source: int, target: int, count: int) -> None:
+        assert not self._lanes.get(target), "a lane must be forgotten before it is used again"
+        assert len(self._lanes[source]) >= count, "only what is computed can be shared"
+        self._lanes[target] = self._lanes[source][:count]
 
     def interrupt(self) -> None:
         self._interrupted.set()

@@ -22,6 +22,9 @@ _MAX_STOPS, _MAX_STOP_CHARACTERS = 16, 256
 _MAX_LOGPROBS = 20
 _MAX_BIASES = 1024
 _MAX_TOKENS = 1 << 30
+_MAX_DOMAIN_CHARACTERS = 256
+# There is one door, and only its owner can open it.
+_CALLER = "owner"
 
 # field of pb.Sampling -> the range it must be in
 _RANGES: dict[str, tuple[float, float]] = {
@@ -143,7 +146,19 @@ def _request(request: pb.GenerateRequest | pb.ChatRequest, prompt: m.Prompt, con
         truncation=_choose("truncation_strategy", options.truncation_strategy, _TRUNCATIONS),
         max_queue_ms=_optional(options, "max_queue_ms"),
         max_total_ms=_optional(options, "max_total_ms"),
+        caller=_CALLER,
+        domain=_cache_domain(options),
     )
+
+
+def _cache_domain(options: pb.RequestOptions) -> str:
+    """The domain inside its caller's; empty for a request that must leave nothing."""
+    if len(options.cache_domain) > _MAX_DOMAIN_CHARACTERS:
+        raise InvalidRequest(
+            f"cache_domain must have at most {_MAX_DOMAIN_CHARACTERS} characters, "
+            f"not {len(options.cache_domain)}"
+        )
+    return "" if options.incognito else f"{_CALLER}:{options.cache_domain}"
 
 
 def sampling(request: pb.Sampling) -> m.Sampling:

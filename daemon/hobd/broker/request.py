@@ -23,6 +23,8 @@ class Request:
     truncation: str = ""
     max_queue_ms: int | None = None
     max_total_ms: int | None = None
+    caller: str = ""
+    domain: str = ""  # of cached prefixes; empty: none is read or filled
 
 
 @dataclass(frozen=True, slots=True)

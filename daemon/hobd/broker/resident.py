@@ -138,6 +138,8 @@ class Resident:
                 request.limits,
                 request.priority,
                 request.truncation,
+                caller=request.caller,
+                domain=request.domain,
             )
         )
         try:

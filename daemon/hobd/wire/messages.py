@@ -113,6 +113,8 @@ class Submit(Message, frozen=True, tag=True):
     limits: Limits
     priority: Annotated[int, msgspec.Meta(ge=0, le=2)]  # 0 goes first
     truncation: str  # "", drop_oldest_messages, keep_end
+    caller: Line = ""  # shares of a class are fair between callers
+    domain: Line = ""  # whose cached prefixes it uses and adds to; "": none's
 
 
 class Cancel(Message, frozen=True, tag=True):
@@ -221,6 +223,7 @@ class Step(Message, frozen=True, tag=True):
     num_running: Count
     num_queued: Count
     used_cells: Count
+    cached_cells: Count = 0  # of the used ones, those kept for prompts to come
 
 
 class Refused(Message, frozen=True, tag=True):

@@ -94,7 +94,7 @@ class Answer:
             reason=reason.value,
             stop=self._stop,
             num_prompt_tokens=self.sequence.num_prompt,
-            num_cached_tokens=0,
+            num_cached_tokens=self.sequence.num_cached,
             num_completion_tokens=self.sequence.num_generated,
             queue_us=max(0, started - self._arrived_ns) // 1000,
             prefill_us=max(0, first - started) // 1000,

@@ -19,6 +19,7 @@ class Settings:
 
     context_tokens: int = 0
     num_lanes: int = 1
+    num_cache_lanes: int = 16  # beside those; they hold prefixes of ended sequences
     batch_tokens: int = 512
     num_threads: int = 0
     kv_cells: int = 0
@@ -32,6 +33,7 @@ class Facts:
     architecture: str
     context_tokens: int  # the longest one sequence can get
     num_lanes: int
+    num_cache_lanes: int  # 0 where this model's memory cannot share a prefix: then none is kept or reused
     total_cells: int  # KV cells that all lanes share
     batch_tokens: int
     num_threads: int
@@ -80,7 +82,7 @@ class Sampler(Protocol):
 
 
 class Engine(Protocol):
-    """One loaded model. `decode` and `forget` belong to one thread; the rest may be called from another."""
+    """One loaded model. `decode`, `forget` and `copy` belong to one thread; the rest to any."""
 
     facts: Facts
 
@@ -102,7 +104,13 @@ class Engine(Protocol):
         """
 
     def forget(self, lane: int) -> None:
-        """Frees all cells of a lane."""
+        """Gives up all cells of a lane; those that no other lane holds are free."""
+
+    def copy(self, source: int, target: int, count: int) -> None:
+        """Lane `target`, which is empty, shares the first `count` cells of `source`; no cell is taken.
+
+        Only with cache lanes: not every model's memory can.
+        """
 
     def interrupt(self) -> None:
         """Makes a decode under way end early. Safe from any thread."""

@@ -112,6 +112,8 @@ class Intake:
             priority=request.priority,
             max_tokens=limits.max_tokens,
             ignore_eos=limits.ignore_eos,
+            domain=request.domain,
+            caller=request.caller,
         )
         sampler = self._engine.new_sampler(request.sampling, prepared.tokens)
         self._send(

@@ -1,7 +1,7 @@
 """One model in llama.cpp: load it from a descriptor, decode slices of many lanes, hand out logits.
 
-Must not know of requests, text streams or the wire. `decode` and `forget` belong to the loop's thread;
-tokenizing, which only reads the vocabulary, to any. Made by worker/__main__.py through `load`.
+Must not know of requests, text streams or the wire. `decode`, `forget` and `copy` belong to the loop's
+thread; tokenizing, which only reads the vocabulary, to any. Made by worker/__main__.py through `load`.
 """
 
 from __future__ import annotations
@@ -102,6 +102,9 @@ class LlamaEngine:
 
     def forget(self, lane: int) -> None:
         L.llama_memory_seq_rm(self._memory, lane, -1, -1)
+
+    def copy(self, source: int, target: int, count: int) -> None:
+        L.llama_memory_seq_cp(self._memory, source, target, 0, count)
 
     def interrupt(self) -> None:
         self._abort_flag[0] = b"x"
@@ -232,7 +235,7 @@ def _new_context(model: Any, settings: Settings) -> tuple[Any, int]:
     params = L.llama_context_default_params()
     params.n_ctx = max(settings.kv_cells, context_tokens)
     params.n_batch = params.n_ubatch = settings.batch_tokens
-    params.n_seq_max = settings.num_lanes
+    params.n_seq_max = settings.num_lanes + _num_cache_lanes(model, settings)
     params.n_threads = params.n_threads_batch = _num_threads(settings)
     params.kv_unified = True  # all lanes draw on one pool of cells
     params.no_perf = True
@@ -243,6 +246,14 @@ def _new_context(model: Any, settings: Settings) -> tuple[Any, int]:
         )
     # llama.cpp may round the cells; a single sequence stays inside what was asked for.
     return context, min(context_tokens, int(L.llama_n_ctx(context)))
+
+
+def _num_cache_lanes(model: Any, settings: Settings) -> int:
+    """None where no part of a lane can be shared: recurrent layers keep one state for all its tokens, and
+    a sliding window overwrites the cells it has left."""
+    if L.llama_model_is_recurrent(model) or L.llama_model_is_hybrid(model) or L.llama_model_n_swa(model) > 0:
+        return 0
+    return max(0, min(settings.num_cache_lanes, int(L.llama_max_parallel_sequences()) - settings.num_lanes))
 
 
 def _num_threads(settings: Settings) -> int:
@@ -256,6 +267,7 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         architecture=_meta(model, b"general.architecture"),
         context_tokens=context_tokens,
         num_lanes=settings.num_lanes,
+        num_cache_lanes=_num_cache_lanes(model, settings),
         total_cells=int(L.llama_n_ctx(context)),
         batch_tokens=settings.batch_tokens,
         num_threads=_num_threads(settings),

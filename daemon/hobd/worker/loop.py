@@ -13,10 +13,12 @@ from queue import SimpleQueue
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
 from hobd.worker.engine import Engine, Interrupted, MemoryShort, Slice
-from hobd.worker.scheduler import Plan, Sampled, Scheduler
+from hobd.worker.lanes import Copy, Forget
+from hobd.worker.plan import Plan, Sampled
+from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason
 
-# Prompt tokens computed in a step in which somebody waits for the next token of an answer.
+# Prompt tokens computed in a step in which somebody waits for the next token, until steps have been timed.
 CHUNK_TOKENS = 128
 # A message costs broker and client as much for one token as for ten, so tokens that come faster than
 # anybody reads travel together. First words and ends go at once.
@@ -32,6 +34,7 @@ class Loop:
         self._send = send
         self._scheduler = Scheduler(
             num_lanes=facts.num_lanes,
+            num_cache_lanes=facts.num_cache_lanes,
             total_cells=facts.total_cells,
             context_tokens=facts.context_tokens,
             batch_tokens=facts.batch_tokens,
@@ -96,15 +99,14 @@ class Loop:
     def _end_cancelled(self, id: int) -> None:
         answer = self._answers.get(id)
         if answer is not None:
-            self._scheduler.cancel(id)
+            self._scheduler.finish(id)
             self._end(answer, EndReason.CANCELLED)
 
     # ------------------------------------------------------------------ step
 
     def _step(self, plan: Plan) -> None:
         engine = self._engine
-        for lane in plan.forget:
-            engine.forget(lane)
+        self._change_lanes(plan)
         if not plan.work:
             return
         now_ns = time.monotonic_ns()
@@ -121,12 +123,23 @@ class Loop:
         except Interrupted:
             return
         except MemoryShort:
-            if not self._scheduler.preempt_last():
+            if not self._scheduler.relieve():
                 raise
             return
         finally:
             self._in_prefill = frozenset()
-        self._take(self._scheduler.commit(plan, self._sample(plan)))
+        # Reading the first row waits for the graph's end, so sampling is part of what a step takes.
+        sampled = self._sample(plan)
+        self._scheduler.note_step(plan, (time.monotonic_ns() - now_ns) // 1000)
+        self._take(self._scheduler.commit(plan, sampled))
+
+    def _change_lanes(self, plan: Plan) -> None:
+        for change in plan.changes:
+            match change:
+                case Forget():
+                    self._engine.forget(change.lane)
+                case Copy():
+                    self._engine.copy(change.source, change.target, change.count)
 
     def _sample(self, plan: Plan) -> list[int]:
         wanting = [self._answers[work.sequence.id] for work in plan.work if work.wants_logits]
@@ -187,6 +200,7 @@ class Loop:
                 scheduler.num_running,
                 scheduler.num_queued,
                 scheduler.used_cells,
+                scheduler.cached_cells,
             )
         )
         self._emitted_ns = now_ns

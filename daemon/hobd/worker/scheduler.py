@@ -3,55 +3,37 @@
 Must do no I/O, read no clock and know no text; the loop carries its plans out. Called by loop.py
 only, from one thread.
 
-    plan() -> Plan     which lanes to forget, which slices to compute
+    plan() -> Plan     what to do with lanes, which slices to compute
     commit(plan, sampled) -> what each sampled token meant
-    cancel(id), finish(id, reason)      frees lane and cells at once
+    cancel(id), finish(id, reason)      frees the lane at once
 
-Cells are handed out without reserving a whole answer. When they run out the sequence that goes last
-is preempted: it gives its cells back and queues again with all its tokens, which are computed anew
-when there is room. The first in rank is never preempted by another and always fits alone, so
-somebody always gets on.
+Who goes next: the better class; in a class the caller who got least lately; then who came first. What
+waits too long gets grace, one sequence at a time, and goes before everybody.
+
+Cells are handed out without reserving a whole answer. When they run out the cache gives up what nobody
+uses, and then the sequence that is last in rank is preempted: it queues again with all its tokens, and
+what was computed of them stays in the cache while it fits. The first in rank is never preempted for
+cells and always fits alone, so somebody always gets on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence as Tokens
-from dataclasses import dataclass
 
+from hobd.worker.lanes import Lanes
+from hobd.worker.pace import Pace
+from hobd.worker.plan import Plan, Sampled, Work, chunk, next_token, num_tokens
+from hobd.worker.prefix_cache import MIN_SHARED_TOKENS, PrefixCache
 from hobd.worker.sequence import EndReason, Sequence, State
+from hobd.worker.turns import Turns
 
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """`count` tokens of one sequence from position `start` on."""
-
-    sequence: Sequence
-    start: int
-    count: int
-    wants_logits: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One decode step. `forget` comes first: those lanes' cells are somebody else's now."""
-
-    forget: list[int]
-    work: list[Work]
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """What one sampled token meant for its sequence. `counts` is False for an end token."""
-
-    sequence: Sequence
-    token: int
-    end: EndReason | None
-    counts: bool
+# Steps after which the longest waiting sequence goes before all others. A step takes tens of milliseconds.
+_PATIENCE_STEPS = 1024
 
 
 class Scheduler:
-    """Lanes and KV cells of one engine, and the sequences that want them."""
+    """The sequences of one engine, and who of them gets on."""
 
     def __init__(
         self,
@@ -62,19 +44,29 @@ class Scheduler:
         batch_tokens: int,
         chunk_tokens: int,
         is_end: Callable[[int], bool],
+        num_cache_lanes: int = 0,
+        min_shared: int = MIN_SHARED_TOKENS,
+        patience_steps: int = _PATIENCE_STEPS,
     ) -> None:
-        """`chunk_tokens` bounds the prompt tokens of a step in which others wait for their next token."""
+        """`chunk_tokens` bounds the prompt tokens of a step in which others wait, until steps were timed.
+
+        Without cache lanes nothing is shared or kept.
+        """
         if context_tokens > total_cells:
             raise ValueError(f"a sequence of {context_tokens} tokens can never fit {total_cells} cells")
         if batch_tokens < num_lanes:
             raise ValueError(f"a batch of {batch_tokens} cannot hold a token for each of {num_lanes} lanes")
         self.total_cells = total_cells
         self.context_tokens = context_tokens
+        self._num_lanes = num_lanes
         self._batch_tokens = batch_tokens
-        self._chunk_tokens = chunk_tokens
         self._is_end = is_end
-        self._free_lanes = list(range(num_lanes - 1, -1, -1))
-        self._stale_lanes: list[int] = []  # given back, not yet forgotten by the engine
+        self._cache = PrefixCache(min_shared)
+        self._can_share = num_cache_lanes > 0
+        self._lanes = Lanes(num_lanes + num_cache_lanes, total_cells, self._cache)
+        self._cells = self._lanes.cells
+        self._pace = Pace(chunk_tokens, batch_tokens)
+        self._turns = Turns(patience_steps)
         self._sequences: dict[int, Sequence] = {}
         self._queued: list[Sequence] = []
         self._running: list[Sequence] = []
@@ -90,17 +82,15 @@ class Scheduler:
             raise ValueError(
                 f"{len(sequence.tokens)} tokens leave no room in a context of {self.context_tokens}"
             )
+        if not self._can_share:
+            sequence.domain = ""
         self._arrivals += 1
         sequence.arrival = self._arrivals
         self._sequences[sequence.id] = sequence
-        self._queued.append(sequence)
-
-    def cancel(self, id: int) -> bool:
-        """Ends a sequence wherever it is. False if it is not here."""
-        return self.finish(id)
+        self._enqueue(sequence)
 
     def finish(self, id: int) -> bool:
-        """Ends a sequence for a reason the scheduler cannot see, such as a stop string."""
+        """Ends a sequence wherever it is, for a reason of the caller's. False if it is not here."""
         sequence = self._sequences.pop(id, None)
         if sequence is None:
             return False
@@ -115,12 +105,14 @@ class Scheduler:
 
     def plan(self) -> Plan | None:
         """The next step, or None when there is nothing to compute."""
-        work = self._plan_decode()
-        work += self._plan_prefill(self._prefill_budget(len(work)))
-        forget, self._stale_lanes = self._stale_lanes, []
-        if not work and not forget:
+        self._turns.note_step(self._queued)
+        work = self._plan_prefill(self._plan_decode())
+        has_room = self._lanes.make_room(num_tokens(work))
+        assert has_room, "more was planned than there are cells"
+        changes = self._lanes.take_changes()
+        if not work and not changes:
             return None
-        return Plan(forget, work)
+        return Plan(changes, work)
 
     def commit(self, plan: Plan, sampled: Tokens[int]) -> list[Sampled]:
         """Books a step that the engine computed; `sampled` has a token for each work that wanted logits."""
@@ -128,16 +120,27 @@ class Scheduler:
         outcomes = []
         for work in plan.work:
             sequence = work.sequence
+            assert sequence.lane is not None
+            self._cells.extend(sequence.lane, work.count)
             sequence.num_computed = work.start + work.count
             if work.wants_logits:
+                self._turns.charge(sequence.caller, 1)
                 outcomes.append(self._take(sequence, next(tokens)))
         return outcomes
 
-    def preempt_last(self) -> bool:
-        """Makes room when the engine found none: the last in rank gives its up. False if it is alone."""
+    def note_step(self, plan: Plan, duration_us: int) -> None:
+        """How long the engine took for a plan: the chunks of prompts follow the machine."""
+        num_prompt = num_tokens([work for work in plan.work if work.count > 1])
+        is_mixed = len(plan.work) > 1 and plan.work[0].count == 1
+        self._pace.note(num_prompt, duration_us, is_mixed=is_mixed)
+
+    def relieve(self) -> bool:
+        """The engine found no room: what is cached goes, then the last in rank. False if it is alone."""
+        if self._lanes.empty_cache():
+            return True
         if len(self._running) < 2:
             return False
-        self._preempt(max(self._running, key=lambda sequence: sequence.rank))
+        self._preempt(self._last_in_rank())
         return True
 
     # ------------------------------------------------------------------ what others may look at
@@ -152,17 +155,21 @@ class Scheduler:
 
     @property
     def used_cells(self) -> int:
-        return sum(sequence.num_computed for sequence in self._running)
+        return self._cells.used
+
+    @property
+    def cached_cells(self) -> int:
+        """Those that no running sequence holds."""
+        return self._lanes.num_cached(_lanes_of(self._running))
 
     def check(self) -> None:
         """Raises AssertionError when the accounts do not balance. For tests and idle moments."""
-        lanes = [sequence.lane for sequence in self._running]
-        assert None not in lanes and len(set(lanes)) == len(lanes)
-        assert not set(lanes) & set(self._free_lanes) and len(set(self._free_lanes)) == len(self._free_lanes)
-        assert self.used_cells <= self.total_cells
+        assert len(self._running) <= self._num_lanes
         assert len(self._sequences) == len(self._queued) + len(self._running)
         assert all(s.num_computed == 0 and s.lane is None for s in self._queued)
         assert all(s.num_computed < len(s.tokens) <= self.context_tokens for s in self._running)
+        assert all(self._cells.length(s.lane or 0) == s.num_computed for s in self._running)
+        self._lanes.check(_lanes_of(self._running))
 
     # ------------------------------------------------------------------ steps of plan
 
@@ -170,42 +177,82 @@ class Scheduler:
         """One token for each answer under way; the last in rank make room where there is none."""
         while True:
             answering = [sequence for sequence in self._running if sequence.state is State.DECODE]
-            if len(answering) <= self.total_cells - self.used_cells:
+            if len(answering) <= self._cells.free or len(answering) <= self._cells_left(0):
                 break
-            self._preempt(max(self._running, key=lambda sequence: sequence.rank))
-        return [Work(sequence, sequence.num_computed, 1, True) for sequence in answering]
+            self._preempt(self._last_in_rank())
+        return [next_token(sequence) for sequence in answering]
 
-    def _prefill_budget(self, num_answering: int) -> int:
-        """Tokens of prompts in this step: what batch, politeness and cells leave."""
-        budget = min(self._batch_tokens, self.total_cells - self.used_cells) - num_answering
-        return min(budget, self._chunk_tokens) if num_answering else budget
+    def _plan_prefill(self, work: list[Work]) -> list[Work]:
+        """Adds chunks of prompts, those begun and new ones by turns, to the answers' next tokens."""
+        order = [sequence for sequence in self._running if sequence.state is State.PREFILL]
+        if self._queued and self._may_admit():
+            order += self._queued
+        order.sort(key=self._turns.key)
+        chunks: list[Work] = []
+        # Who comes later in the order has no greater budget.
+        while order and (budget := self._budget(order[0], work, chunks)) > 0:
+            sequence = order.pop(0)
+            if sequence.state is State.QUEUED:
+                if self._cache.is_awaited(sequence, self._running):
+                    continue
+                is_admitted = self._admit(sequence)
+                # Who made way for it had been given a token.
+                work = [piece for piece in work if piece.sequence.state is State.DECODE]
+                if not is_admitted:
+                    # Those behind it must not take what it waits for. Who has a lane goes on.
+                    order = [other for other in order if other.state is State.PREFILL]
+                    continue
+                order.sort(key=self._turns.key)  # its caller has been served now
+            budget = min(budget, self._cells_left(num_tokens(work, chunks)))
+            if budget > 0:
+                chunks.append(chunk(sequence, budget))
+        return work + chunks
 
-    def _plan_prefill(self, budget: int) -> list[Work]:
-        """Chunks of prompts: those begun, then new ones while there are lanes and room for them whole."""
-        work: list[Work] = []
-        for sequence in sorted(self._running, key=lambda sequence: sequence.rank):
-            if sequence.state is State.PREFILL and budget > 0:
-                budget -= self._add_chunk(work, sequence, budget)
-        if budget > 0 and self._queued:
-            self._queued.sort(key=lambda sequence: sequence.rank)
-        while budget > 0 and self._queued and self._free_lanes and self._has_room(self._queued[0]):
-            sequence = self._queued.pop(0)
-            self._enter_lane(sequence)
-            budget -= self._add_chunk(work, sequence, budget)
-        return work
+    def _budget(self, sequence: Sequence, answering: list[Work], chunks: list[Work]) -> int:
+        """Tokens of this prompt that batch and politeness allow in a step with the others."""
+        planned = num_tokens(chunks)
+        budget = self._batch_tokens - len(answering) - planned
+        # One is polite to one's own class and better ones; the others may well wait.
+        if any(piece.sequence.standing <= sequence.standing for piece in answering):
+            budget = min(budget, self._pace.chunk_tokens - planned)
+        return budget
 
-    def _has_room(self, sequence: Sequence) -> bool:
-        """Whether all its tokens and the next one fit beside what the running ones are known to need."""
-        needed = sum(len(other.tokens) for other in self._running)
+    def _cells_left(self, planned: int) -> int:
+        """Cells that no running sequence holds and no other work of this step will take."""
+        return self.total_cells - self._cells.held_by(_lanes_of(self._running)) - planned
+
+    # ------------------------------------------------------------------ admission
+
+    def _may_admit(self) -> bool:
+        """Whether a lane is free or can become free; spares a full worker the sorting of a long queue."""
+        if len(self._running) < self._num_lanes:
+            return True
+        return max(s.standing for s in self._running) > min(s.standing for s in self._queued)
+
+    def _admit(self, sequence: Sequence) -> bool:
+        """Gives it a lane if all its tokens fit; those of lesser standing make way, last in rank first."""
+        staying = [other for other in self._running if other.standing <= sequence.standing]
+        if not self._has_room(sequence, beside=staying):
+            return False
+        while not self._has_room(sequence, beside=self._running):
+            if len(self._running) == len(staying):
+                return False  # it matched what one of those held who made way
+            self._preempt(self._last_in_rank())
+        self._enter_lane(sequence)
+        return True
+
+    def _has_room(self, sequence: Sequence, *, beside: list[Sequence]) -> bool:
+        """Whether it gets a lane and all its tokens fit beside what the others are known to need."""
+        if len(beside) >= self._num_lanes:
+            return False
+        lanes = _lanes_of(beside)
+        needed = self._cells.held_by(lanes) + sum(len(other.tokens) - other.num_computed for other in beside)
+        needed += len(sequence.tokens)
+        match = self._cache.find(sequence, self._running)
+        if match is not None:
+            needed -= match.count - self._cells.not_held_by(lanes, match.lane, match.count)
         # Alone it may fill the cache to the brim; beside others one cell more leaves them a step.
-        return needed + len(sequence.tokens) + (1 if self._running else 0) <= self.total_cells
-
-    @staticmethod
-    def _add_chunk(work: list[Work], sequence: Sequence, budget: int) -> int:
-        count = min(budget, len(sequence.tokens) - sequence.num_computed)
-        is_last = sequence.num_computed + count == len(sequence.tokens)
-        work.append(Work(sequence, sequence.num_computed, count, is_last))
-        return count
+        return needed + (1 if beside else 0) <= self.total_cells
 
     # ------------------------------------------------------------------ steps of commit
 
@@ -226,21 +273,34 @@ class Scheduler:
 
     # ------------------------------------------------------------------ lanes
 
+    def _enqueue(self, sequence: Sequence) -> None:
+        sequence.state = State.QUEUED
+        self._turns.note_queued(sequence)
+        self._queued.append(sequence)
+
     def _enter_lane(self, sequence: Sequence) -> None:
-        sequence.lane = self._free_lanes.pop()
+        self._queued.remove(sequence)
+        match = self._cache.find(sequence, self._running)
+        sequence.lane = self._lanes.take(match)
+        sequence.num_computed = self._cells.length(sequence.lane)
+        if sequence.num_preemptions == 0:
+            sequence.num_cached = sequence.num_computed
         sequence.state = State.PREFILL
         self._running.append(sequence)
+        self._turns.charge(sequence.caller, len(sequence.tokens) - sequence.num_computed)
 
     def _leave_lane(self, sequence: Sequence) -> None:
-        assert sequence.lane is not None
         self._running.remove(sequence)
-        self._free_lanes.append(sequence.lane)
-        self._stale_lanes.append(sequence.lane)
-        sequence.lane = None
-        sequence.num_computed = 0
+        self._lanes.leave(sequence)
 
     def _preempt(self, sequence: Sequence) -> None:
         self._leave_lane(sequence)
-        sequence.state = State.QUEUED
         sequence.num_preemptions += 1
-        self._queued.append(sequence)
+        self._enqueue(sequence)
+
+    def _last_in_rank(self) -> Sequence:
+        return max(self._running, key=lambda sequence: sequence.rank)
+
+
+def _lanes_of(sequences: list[Sequence]) -> list[int]:
+    return [sequence.lane for sequence in sequences if sequence.lane is not None]

@@ -40,14 +40,20 @@ class Sequence:
 
     __slots__ = (
         "arrival",
+        "caller",
+        "domain",
+        "has_grace",
         "id",
         "ignore_eos",
         "lane",
         "max_tokens",
+        "num_cached",
         "num_computed",
         "num_preemptions",
         "num_prompt",
         "priority",
+        "promise",
+        "queued_at",
         "state",
         "tokens",
     )
@@ -60,7 +66,10 @@ class Sequence:
         priority: int = 1,
         max_tokens: int | None = None,
         ignore_eos: bool = False,
+        domain: str = "",
+        caller: str = "",
     ) -> None:
+        """`domain`: whose cached prefixes it may use and add to; empty for none. `caller`: who shares."""
         if not prompt:
             raise ValueError("a sequence needs at least one token")
         self.id = id
@@ -69,10 +78,16 @@ class Sequence:
         self.priority = priority
         self.max_tokens = max_tokens
         self.ignore_eos = ignore_eos
+        self.domain = domain
+        self.caller = caller
         self.arrival = 0
         self.lane: int | None = None
         self.num_computed = 0
+        self.num_cached = 0  # of the prompt, found computed when it first got a lane
         self.num_preemptions = 0
+        self.queued_at = 0
+        self.promise: tuple[Sequence, int] | None = None  # who computes how much of what it begins with
+        self.has_grace = False
         self.state = State.QUEUED
 
     def __repr__(self) -> str:
@@ -83,6 +98,11 @@ class Sequence:
         return len(self.tokens) - self.num_prompt
 
     @property
-    def rank(self) -> tuple[int, int]:
-        """Who goes first: the smaller."""
-        return (self.priority, self.arrival)
+    def standing(self) -> tuple[bool, int]:
+        """Its class, the smaller the better. Grace, which waiting long earns, goes before all classes."""
+        return (not self.has_grace, self.priority)
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Who stays when there is no room for all: the smaller. Nothing that others get changes it."""
+        return (not self.has_grace, self.priority, self.arrival)

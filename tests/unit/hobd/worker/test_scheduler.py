@@ -1,13 +1,11 @@
-"""The scheduler's promises under any schedule of requests, cancellations and answers."""
+"""Who gets a lane and cells, in which order, and who makes way. Any schedule is in test_any_schedule.py."""
 
 from __future__ import annotations
 
 import pytest
+from hobd.worker.lanes import Forget
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason, Sequence, State
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 END = 0
 LANES, CELLS, CONTEXT, BATCH, CHUNK = 3, 40, 24, 8, 4
@@ -67,10 +65,10 @@ def test_cancel_frees_lane_before_next_step() -> None:
     scheduler.submit(given_sequence(1))
     step(scheduler)
     scheduler.submit(given_sequence(2))
-    assert scheduler.cancel(1)
+    assert scheduler.finish(1)
     plan = scheduler.plan()
     assert plan is not None
-    assert plan.forget == [0] and [work.sequence.id for work in plan.work] == [2]
+    assert plan.changes == [Forget(0)] and [work.sequence.id for work in plan.work] == [2]
 
 
 def test_freed_lane_is_forgotten_even_when_nobody_waits_for_it() -> None:
@@ -78,7 +76,7 @@ def test_freed_lane_is_forgotten_even_when_nobody_waits_for_it() -> None:
     scheduler.submit(given_sequence(1, max_tokens=1))
     assert step(scheduler) == [EndReason.MAX_TOKENS]
     plan = scheduler.plan()
-    assert plan is not None and plan.forget == [0] and plan.work == []
+    assert plan is not None and plan.changes == [Forget(0)] and plan.work == []
     assert scheduler.plan() is None
 
 
@@ -113,75 +111,3 @@ def test_reasons_to_end(options: dict[str, int], token: int, reason: EndReason |
 def test_prompt_without_room_for_an_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="no room"):
         given_scheduler().submit(given_sequence(1, length=CONTEXT))
-
-
-class AnySchedule(RuleBasedStateMachine):
-    """Random arrivals, cancellations, interrupted and committed steps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scheduler = given_scheduler()
-        self.alive: dict[int, Sequence] = {}
-        self.lanes: dict[int, int] = {}  # lane -> tokens the engine holds
-        self.next_id = 1
-
-    @rule(
-        length=st.integers(1, CONTEXT - 1),
-        priority=st.integers(0, 2),
-        max_tokens=st.none() | st.integers(1, 9),
-    )
-    def submit(self, length: int, priority: int, max_tokens: int | None) -> None:
-        sequence = Sequence(self.next_id, [7] * length, priority=priority, max_tokens=max_tokens)
-        self.alive[self.next_id] = sequence
-        self.scheduler.submit(sequence)
-        self.next_id += 1
-
-    @precondition(lambda self: self.alive)
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        id = data.draw(st.sampled_from(sorted(self.alive)))
-        assert self.scheduler.cancel(id)
-        assert not self.scheduler.cancel(id)
-        del self.alive[id]
-
-    @rule(is_interrupted=st.booleans(), tokens=st.lists(st.integers(0, 5), min_size=LANES, max_size=LANES))
-    def step(self, is_interrupted: bool, tokens: list[int]) -> None:
-        plan = self.scheduler.plan()
-        if plan is None:
-            assert not self.alive, "there is work, but no plan"
-            return
-        assert plan.work or not self.alive, "somebody must always get on"
-        for lane in plan.forget:
-            self.lanes.pop(lane, None)
-        self._engine_takes(plan.work, is_interrupted)
-        if is_interrupted:
-            return
-        wanted = sum(work.wants_logits for work in plan.work)
-        for outcome in self.scheduler.commit(plan, tokens[:wanted]):
-            if outcome.end is not None:
-                del self.alive[outcome.sequence.id]
-
-    def _engine_takes(self, work: list, is_interrupted: bool) -> None:
-        assert sum(piece.count for piece in work) <= BATCH
-        for piece in work:
-            lane = piece.sequence.lane
-            assert self.lanes.get(lane, 0) == piece.start, "a lane must be continued where it ended"
-            if not is_interrupted:
-                self.lanes[lane] = piece.start + piece.count
-        assert sum(self.lanes.values()) <= CELLS
-
-    @invariant()
-    def accounts_balance(self) -> None:
-        self.scheduler.check()
-
-    def teardown(self) -> None:
-        """Whatever happened, everything comes to its end."""
-        for _ in range(2000):
-            if not self.alive:
-                return
-            self.step(False, [3] * LANES)
-        raise AssertionError("some sequence never ends")
-
-
-AnySchedule.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-test_any_schedule = AnySchedule.TestCase

@@ -1,0 +1,112 @@
+"""Hands out lanes and KV cells, and keeps in the prefix cache what nobody needs at the moment.
+
+Must stay pure: what the engine has to do about it is written down in order, for the loop to carry out.
+Called by scheduler.py only.
+
+    free ──take──> a sequence's ──leave──> an entry of the cache ──> free    (evicted)
+      ^                   └───────leave────────────────────────────────┘     (nothing to keep)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hobd.worker.cells import Cells
+from hobd.worker.prefix_cache import Match, PrefixCache
+from hobd.worker.sequence import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Free the cells that only this lane holds."""
+
+    lane: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Let `target` share the first `count` cells of `source`; nothing is copied in memory."""
+
+    source: int
+    target: int
+    count: int
+
+
+Change = Forget | Copy
+
+
+class Lanes:
+    """More lanes than sequences may run: the others hold the cache's entries."""
+
+    def __init__(self, num_lanes: int, total_cells: int, cache: PrefixCache) -> None:
+        self.cells = Cells(total_cells)
+        self._cache = cache
+        self._free = list(range(num_lanes - 1, -1, -1))
+        self._num_lanes = num_lanes
+        self._changes: list[Change] = []
+
+    def take(self, match: Match | None) -> int:
+        """A lane that holds what matched and nothing else. At least one must not be a sequence's."""
+        spared = match.lane if match else None
+        if not self._free and not self._evict(self._cache.drop_for_lane(self.cells.own, spared=spared)):
+            # The match's own entry has the only lane. There is no second one to share with.
+            self._evict(self._cache.drop_for_lane(self.cells.own, spared=None))
+            match = None
+        lane = self._free.pop()
+        if match is not None:
+            self.cells.share(match.lane, lane, match.count)
+            self._cache.touch(match.lane)
+            self._changes.append(Copy(match.lane, lane, match.count))
+        return lane
+
+    def leave(self, sequence: Sequence) -> None:
+        """Takes the sequence's lane back; what it computed stays as an entry if it may be of use."""
+        assert sequence.lane is not None
+        computed = sequence.tokens[: sequence.num_computed]
+        for lane in self._cache.keep(sequence.lane, sequence.domain, computed):
+            self._give_back(lane)
+        sequence.lane = None
+        sequence.num_computed = 0
+
+    def make_room(self, count: int) -> bool:
+        """Evicts entries until `count` cells are free. False if there are not as many."""
+        while self.cells.free < count:
+            if not self._evict(self._cache.drop_for_cells(self.cells.own)):
+                return False
+        return True
+
+    def empty_cache(self) -> bool:
+        """Evicts every entry. False if there was none."""
+        found = False
+        while self._evict(self._cache.drop_for_lane(self.cells.own, spared=None)):
+            found = True
+        return found
+
+    def take_changes(self) -> list[Change]:
+        """What the engine must do before the next step, in this order. A lane forgotten may come again."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    def num_cached(self, running: list[int]) -> int:
+        """Cells that only the cache's entries hold."""
+        return self.cells.used - self.cells.held_by(running)
+
+    def check(self, running: list[int]) -> None:
+        """Raises AssertionError when a lane has two owners or none, or the books of cells do not balance."""
+        assert sorted([*self._free, *self._cache.lanes, *running]) == list(range(self._num_lanes))
+        assert all(self.cells.length(lane) == 0 for lane in self._free)
+        assert all(self.cells.length(lane) == self._cache.length(lane) for lane in self._cache.lanes)
+        assert self.cells.free + self.num_cached(running) + self.cells.held_by(running) == self.cells.total
+        self.cells.check()
+        self._cache.check()
+
+    def _evict(self, lane: int | None) -> bool:
+        if lane is None:
+            return False
+        self._give_back(lane)
+        return True
+
+    def _give_back(self, lane: int) -> None:
+        self.cells.release(lane)
+        self._free.append(lane)
+        self._changes.append(Forget(lane))

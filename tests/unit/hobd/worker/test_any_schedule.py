@@ -1,0 +1,153 @@
+"""The scheduler's promises under any schedule of requests, cancellations, shared prefixes and answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hobd.worker.lanes import Copy, Forget
+from hobd.worker.plan import Plan, Work
+from hobd.worker.scheduler import Scheduler
+from hobd.worker.sequence import Sequence
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+END = 0
+LANES, CACHE_LANES, CELLS, CONTEXT, BATCH, CHUNK, PATIENCE = 3, 2, 40, 24, 8, 4, 30
+# Prompts have one of few beginnings, so that many begin alike.
+BEGINNINGS = [[5] * 9, [5, 5, 5, 6, 6, 6, 6, 6], [6, 7] * 6]
+prompts = st.builds(
+    lambda beginning, length, rest: (beginning[:length] + rest)[: CONTEXT - 1] or [9],
+    st.sampled_from(BEGINNINGS),
+    st.integers(0, 12),
+    st.lists(st.integers(5, 7), max_size=10),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    token: int
+    domain: str  # of the sequence it was computed for
+
+
+class Engine:
+    """What the plans would make of a KV cache. A cell is an object, which lanes may share."""
+
+    def __init__(self) -> None:
+        self.lanes: dict[int, list[Cell]] = {}
+
+    @property
+    def cells(self) -> int:
+        return len({id(cell) for lane in self.lanes.values() for cell in lane})
+
+    def change_lanes(self, plan: Plan) -> None:
+        for change in plan.changes:
+            if isinstance(change, Forget):
+                self.lanes.pop(change.lane, None)
+            else:
+                assert isinstance(change, Copy) and not self.lanes.get(change.target), "lane is in use"
+                assert 0 < change.count <= len(self.lanes[change.source]), "it is not computed"
+                self.lanes[change.target] = self.lanes[change.source][: change.count]
+
+    def compute(self, work: Work) -> None:
+        sequence = work.sequence
+        assert sequence.lane is not None and work.count > 0
+        lane = self.lanes.setdefault(sequence.lane, [])
+        assert [cell.token for cell in lane] == sequence.tokens[: work.start], "another one's tokens"
+        assert all(cell.domain == sequence.domain for cell in lane), "another domain's tokens"
+        tokens = sequence.tokens[work.start : work.start + work.count]
+        lane += [Cell(token, sequence.domain) for token in tokens]
+
+
+class AnySchedule(RuleBasedStateMachine):
+    """Random arrivals, cancellations, interrupted and committed steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scheduler = Scheduler(
+            num_lanes=LANES,
+            num_cache_lanes=CACHE_LANES,
+            total_cells=CELLS,
+            context_tokens=CONTEXT,
+            batch_tokens=BATCH,
+            chunk_tokens=CHUNK,
+            min_shared=2,
+            patience_steps=PATIENCE,
+            is_end=lambda token: token == END,
+        )
+        self.engine = Engine()
+        self.alive: dict[int, Sequence] = {}
+        self.next_id = 1
+
+    @rule(
+        prompt=prompts,
+        domain=st.sampled_from(["", "a", "a", "b"]),
+        priority=st.integers(0, 2),
+        max_tokens=st.none() | st.integers(1, 9),
+    )
+    def submit(self, prompt: list[int], domain: str, priority: int, max_tokens: int | None) -> None:
+        sequence = Sequence(
+            self.next_id, prompt, priority=priority, max_tokens=max_tokens, domain=domain, caller=domain
+        )
+        self.alive[self.next_id] = sequence
+        self.scheduler.submit(sequence)
+        self.next_id += 1
+
+    @precondition(lambda self: self.alive)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        id = data.draw(st.sampled_from(sorted(self.alive)))
+        assert self.scheduler.finish(id)
+        assert not self.scheduler.finish(id)
+        del self.alive[id]
+
+    @rule()
+    def relieve(self) -> None:
+        assert self.scheduler.relieve() or self.scheduler.num_running < 2
+
+    @rule(is_interrupted=st.booleans(), tokens=st.lists(st.integers(0, 7), min_size=LANES, max_size=LANES))
+    def step(self, is_interrupted: bool, tokens: list[int]) -> None:
+        plan = self.scheduler.plan()
+        if plan is None:
+            assert not self.alive, "there is work, but no plan"
+            return
+        assert plan.work or not self.alive, "somebody must always get on"
+        assert sum(work.count for work in plan.work) <= BATCH
+        assert len({work.sequence.lane for work in plan.work}) == len(plan.work) <= LANES
+        self.engine.change_lanes(plan)
+        if not is_interrupted:
+            self._compute(plan, tokens)
+
+    def _compute(self, plan: Plan, tokens: list[int]) -> None:
+        for work in plan.work:
+            self.engine.compute(work)
+        assert self.engine.cells <= CELLS
+        self.scheduler.note_step(plan, 100 * sum(work.count for work in plan.work))
+        wanted = sum(work.wants_logits for work in plan.work)
+        for outcome in self.scheduler.commit(plan, tokens[:wanted]):
+            if outcome.end is not None:
+                del self.alive[outcome.sequence.id]
+
+    @invariant()
+    def incognito_leaves_no_entry(self) -> None:
+        for lane in self.scheduler._cache.lanes:
+            assert all(cell.domain for cell in self.engine.lanes[lane])
+
+    @invariant()
+    def accounts_balance(self) -> None:
+        self.scheduler.check()
+        stale = {change.lane for change in self.scheduler._lanes._changes if isinstance(change, Forget)}
+        kept = {lane: cells for lane, cells in self.engine.lanes.items() if lane not in stale}
+        assert self.scheduler.used_cells == len({id(cell) for cells in kept.values() for cell in cells})
+
+    def teardown(self) -> None:
+        """Whatever happened, everything comes to its end."""
+        for _ in range(2000):
+            if not self.alive:
+                return
+            self.step(False, [3] * LANES)
+        raise AssertionError("some sequence never ends")
+
+
+AnySchedule.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+test_any_schedule = AnySchedule.TestCase
