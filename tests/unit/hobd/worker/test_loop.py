@@ -24,7 +24,7 @@ class Told:
         self.ends: dict[int, m.End] = {}
         self.deltas: list[m.Delta] = []
         self.stop: Callable[[], None] = lambda: None
-        self._num_answers = num_answers
+        self.num_answers = num_answers
 
     def __call__(self, step: m.Message) -> None:
         assert isinstance(step, m.Step)
@@ -33,13 +33,22 @@ class Told:
             self.deltas.append(delta)
             self.texts[delta.id] = self.texts.get(delta.id, "") + delta.text
         self.ends |= {end.id: end for end in step.ends}
-        if len(self.ends) == self._num_answers:
+        if len(self.ends) == self.num_answers:
             self.stop()
 
 
-def given_answer(id: int, prompt: str, **limits: object) -> Answer:
+def ask(loop: Loop, told: Told, answer: Answer) -> m.End:
+    """One more answer of a loop that answered others before."""
+    told.num_answers = len(told.ends) + 1
+    told.stop = loop.stop
+    loop.submit(answer)
+    loop.run()
+    return told.ends[answer.sequence.id]
+
+
+def given_answer(id: int, prompt: str, *, domain: str = "", **limits: object) -> Answer:
     bounds = m.Limits(**({"max_tokens": 12} | limits))
-    sequence = Sequence(id, list(prompt.encode()), max_tokens=bounds.max_tokens)
+    sequence = Sequence(id, list(prompt.encode()), max_tokens=bounds.max_tokens, domain=domain)
     return Answer(sequence, None, bounds, now_ns=0)
 
 
@@ -118,3 +127,55 @@ def test_cancelled_answer_leaves_no_cells(prompt: str) -> None:
     loop.run()
     assert told.ends[1].reason == "cancelled"
     assert engine.used_cells <= 1
+
+
+def test_answers_are_the_same_with_shared_prefixes_and_too_few_cells() -> None:
+    prompts = {id: "a system prompt " * (1 + id % 2) + f"question {id}" for id in range(1, 25)}
+    answers = [given_answer(id, prompt, domain="a", max_tokens=14) for id, prompt in prompts.items()]
+    told = run(answers)
+    for id, prompt in prompts.items():
+        assert told.texts.get(id, "") == expected_answer(prompt.encode(), 14)
+
+
+def test_prefix_of_requests_that_come_together_is_computed_once() -> None:
+    engine = FakeEngine(SETTINGS)
+    prefix = "you are a helpful assistant, patient and very brief "
+    told = run(
+        [given_answer(id, prefix + chr(id + 64), domain="a", max_tokens=1) for id in range(1, 9)], engine
+    )
+    assert engine.num_computed == len(prefix) + 8
+    assert sorted(end.num_cached_tokens for end in told.ends.values()) == [0] + [len(prefix)] * 7
+
+
+def test_next_turn_of_a_conversation_computes_only_what_is_new() -> None:
+    told = Told(1)
+    loop = Loop(FakeEngine(SETTINGS), told)
+    first = "tell me something about rivers"
+    end = ask(loop, told, given_answer(1, first, domain="a", max_tokens=5))
+    assert end.num_completion_tokens == 5
+    end = ask(loop, told, given_answer(2, first + told.texts[1] + " and lakes", domain="a", max_tokens=1))
+    assert end.num_cached_tokens == len(first) + 4  # the answer's last token was never computed
+
+
+def test_incognito_leaves_no_cells_and_finds_none() -> None:
+    engine = FakeEngine(SETTINGS)
+    told = Told(1)
+    loop = Loop(engine, told)
+    for id in (1, 2):
+        end = ask(loop, told, given_answer(id, "the same long secret prompt", max_tokens=1))
+        assert end.num_cached_tokens == 0
+    ask(loop, told, given_answer(3, "x", max_tokens=1))
+    assert engine.used_cells == 1  # the last one's, until the next step
+
+
+def test_engine_and_scheduler_agree_on_cells_after_interrupts() -> None:
+    engine = FakeEngine(SETTINGS)
+    steps: list[m.Step] = []
+    told = Told(8)
+    loop = Loop(engine, lambda step: (steps.append(step), told(step)))
+    told.stop = loop.stop
+    for id in range(1, 9):
+        loop.submit(given_answer(id, "one and the same prompt " * (id % 3) + str(id), domain="a"))
+    engine.in_decode = lambda slices: loop.cancel(1 + engine.num_computed % 8) if slices[0].start else None
+    loop.run()
+    assert steps[-1].used_cells == steps[-1].cached_cells == engine.used_cells > 0
