@@ -128,9 +128,9 @@ class Loop:
             return
         finally:
             self._in_prefill = frozenset()
-        # Reading the first row waits for the graph's end, so sampling is part of what a step takes.
         sampled = self._sample(plan)
-        self._scheduler.note_step(plan, (time.monotonic_ns() - now_ns) // 1000)
+        if sampled:  # only reading a row waits for the end of the computation, wherever that runs
+            self._scheduler.note_step(plan, (time.monotonic_ns() - now_ns) // 1000)
         self._take(self._scheduler.commit(plan, sampled))
 
     def _change_lanes(self, plan: Plan) -> None:

@@ -25,7 +25,7 @@ from hobd.worker.lanes import Lanes
 from hobd.worker.pace import Pace
 from hobd.worker.plan import Plan, Sampled, Work, chunk, next_token, num_tokens
 from hobd.worker.prefix_cache import MIN_SHARED_TOKENS, PrefixCache
-from hobd.worker.sequence import EndReason, Sequence, State
+from hobd.worker.sequence import EndReason, Sequence, State, lanes_of
 from hobd.worker.turns import Turns
 
 # Steps after which the longest waiting sequence goes before all others. A step takes tens of milliseconds.
@@ -97,7 +97,8 @@ class Scheduler:
         if sequence.state is State.QUEUED:
             self._queued.remove(sequence)
         else:
-            self._leave_lane(sequence)
+            self._running.remove(sequence)
+            self._lanes.leave(sequence)
         sequence.state = State.ENDED
         return True
 
@@ -131,8 +132,7 @@ class Scheduler:
     def note_step(self, plan: Plan, duration_us: int) -> None:
         """How long the engine took for a plan: the chunks of prompts follow the machine."""
         num_prompt = num_tokens([work for work in plan.work if work.count > 1])
-        is_mixed = len(plan.work) > 1 and plan.work[0].count == 1
-        self._pace.note(num_prompt, duration_us, is_mixed=is_mixed)
+        self._pace.note(num_prompt, duration_us, is_mixed=any(work.count == 1 for work in plan.work))
 
     def relieve(self) -> bool:
         """The engine found no room: what is cached goes, then the last in rank. False if it is alone."""
@@ -160,7 +160,7 @@ class Scheduler:
     @property
     def cached_cells(self) -> int:
         """Those that no running sequence holds."""
-        return self._lanes.num_cached(_lanes_of(self._running))
+        return self._lanes.num_cached(lanes_of(self._running))
 
     def check(self) -> None:
         """Raises AssertionError when the accounts do not balance. For tests and idle moments."""
@@ -169,7 +169,7 @@ class Scheduler:
         assert all(s.num_computed == 0 and s.lane is None for s in self._queued)
         assert all(s.num_computed < len(s.tokens) <= self.context_tokens for s in self._running)
         assert all(self._cells.length(s.lane or 0) == s.num_computed for s in self._running)
-        self._lanes.check(_lanes_of(self._running))
+        self._lanes.check(lanes_of(self._running))
 
     # ------------------------------------------------------------------ steps of plan
 
@@ -219,7 +219,7 @@ class Scheduler:
 
     def _cells_left(self, planned: int) -> int:
         """Cells that no running sequence holds and no other work of this step will take."""
-        return self.total_cells - self._cells.held_by(_lanes_of(self._running)) - planned
+        return self.total_cells - self._cells.held_by(lanes_of(self._running)) - planned
 
     # ------------------------------------------------------------------ admission
 
@@ -245,7 +245,7 @@ class Scheduler:
         """Whether it gets a lane and all its tokens fit beside what the others are known to need."""
         if len(beside) >= self._num_lanes:
             return False
-        lanes = _lanes_of(beside)
+        lanes = lanes_of(beside)
         needed = self._cells.held_by(lanes) + sum(len(other.tokens) - other.num_computed for other in beside)
         needed += len(sequence.tokens)
         match = self._cache.find(sequence, self._running)
@@ -289,18 +289,11 @@ class Scheduler:
         self._running.append(sequence)
         self._turns.charge(sequence.caller, len(sequence.tokens) - sequence.num_computed)
 
-    def _leave_lane(self, sequence: Sequence) -> None:
+    def _preempt(self, sequence: Sequence) -> None:
         self._running.remove(sequence)
         self._lanes.leave(sequence)
-
-    def _preempt(self, sequence: Sequence) -> None:
-        self._leave_lane(sequence)
         sequence.num_preemptions += 1
         self._enqueue(sequence)
 
     def _last_in_rank(self) -> Sequence:
         return max(self._running, key=lambda sequence: sequence.rank)
-
-
-def _lanes_of(sequences: list[Sequence]) -> list[int]:
-    return [sequence.lane for sequence in sequences if sequence.lane is not None]

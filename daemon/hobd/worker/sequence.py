@@ -5,6 +5,7 @@ Must stay pure: no clock, no I/O. Made by intake.py, moved through its states by
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 
@@ -106,3 +107,7 @@ class Sequence:
     def rank(self) -> tuple[bool, int, int]:
         """Who stays when there is no room for all: the smaller. Nothing that others get changes it."""
         return (not self.has_grace, self.priority, self.arrival)
+
+
+def lanes_of(sequences: Iterable[Sequence]) -> list[int]:
+    return [sequence.lane for sequence in sequences if sequence.lane is not None]

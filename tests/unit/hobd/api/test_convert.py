@@ -86,6 +86,21 @@ def test_chat_that_cannot_be_is_refused(
         convert.chat_request(given_chat(**fields), CONFIG)
 
 
+def test_cache_domain_lies_inside_the_callers() -> None:
+    request = convert.chat_request(given_chat(options=pb.RequestOptions(cache_domain="work")), CONFIG)
+    assert request.caller and request.domain == f"{request.caller}:work"
+
+
+def test_incognito_request_has_no_domain() -> None:
+    options = pb.RequestOptions(incognito=True, cache_domain="work")
+    assert convert.chat_request(given_chat(options=options), CONFIG).domain == ""
+
+
+def test_endless_cache_domain_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="at most 256 characters, not 300"):
+        convert.chat_request(given_chat(options=pb.RequestOptions(cache_domain="a" * 300)), CONFIG)
+
+
 def test_prompt_over_the_byte_limit_is_refused_with_both_numbers() -> None:
     config = Config(limits=type(CONFIG.limits)(max_prompt_bytes=10))
     with pytest.raises(InvalidRequest, match=r"11 bytes.*allows 10"):
