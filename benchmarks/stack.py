@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 from hob_client import Client
@@ -59,11 +60,13 @@ class Daemon:
         return Client(self.socket, start=False, wait_seconds=30)
 
 
-def stream(client: Client, prompt: str, num_tokens: int) -> dict[str, float]:
+def stream(client: Client, prompt: str, num_tokens: int, **options: Any) -> dict[str, float]:
     """One stream, client to client: time to the first token, and the rate of those after it."""
     began = time.perf_counter()
     first = 0.0
-    for event in client.generate(MODEL, prompt, temperature=0, max_tokens=num_tokens, ignore_eos=True):
+    for event in client.generate(
+        MODEL, prompt, temperature=0, max_tokens=num_tokens, ignore_eos=True, **options
+    ):
         if event.text and not first:
             first = time.perf_counter()
     ended = time.perf_counter()

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -25,7 +26,9 @@ from hobd.broker.broker import Broker
 from hobd.broker.loading import Loading
 from hobd.broker.supervisor import PythonSpawner
 from hobd.config import RELOADABLE, Config, changed_keys, config_file, load, to_toml
-from hobd.door import unix_socket
+from hobd.door import policy, unix_socket
+from hobd.door.caller import caller_from
+from hobd.door.peer import peer_of
 from hobd.errors import ConfigError, HobError
 from hobd.sandbox import enter
 from hobd.sandbox.failure import SandboxError
@@ -162,7 +165,6 @@ class _Daemon:
         from hobd.api.host import Host
         from hobd.api.inference import InferenceService
         from hobd.api.models import ModelService
-        from hobd.door import peer, policy
 
         identity = Identity(
             version=version("hob"),
@@ -177,7 +179,7 @@ class _Daemon:
         )
         host = Host(
             [InferenceService(broker), ModelService(broker), control],
-            admit=lambda sock: policy.admit(peer.peer_of(sock).uid, os.getuid()),
+            admit=_admit,
         )
         return host
 
@@ -213,6 +215,13 @@ class _Daemon:
             changed=",".join(changed) or "nothing",
             needs_restart=",".join(waiting) or "nothing",
         )
+
+
+def _admit(connection: socket.socket) -> None:
+    """Raises NotPermitted. Whoever comes in is told in the log, by the kernel's word."""
+    caller = caller_from(peer_of(connection), door="owner")
+    policy.admit(caller.uid, os.getuid())
+    log.event("connected", level="debug", door=caller.door, pid=caller.pid, executable=caller.executable)
 
 
 def _import_api() -> None:

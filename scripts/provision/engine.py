@@ -47,7 +47,7 @@ def digest() -> str:
 def _build(shelf: Path) -> Path:
     shelf.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="build-", dir=shelf) as scratch:
-        tools = _install_tools(Path(scratch) / "tools")
+        tools = install_tools(Path(scratch) / "tools")
         source = download.fetch(
             "Fetching llama.cpp (77 MB)",
             "engine",
@@ -59,7 +59,7 @@ def _build(shelf: Path) -> Path:
         return built.replace(shelf / built.name)
 
 
-def _install_tools(venv: Path) -> Path:
+def install_tools(venv: Path) -> Path:
     """CMake, Ninja and the build backend, pinned, in an environment that goes when the wheel is built."""
     command.run("Making room to build", [place.UV, "venv", venv], log="build")
     command.run(
@@ -91,13 +91,13 @@ def _compile(source: Path, tools: Path, into: Path) -> Path:
             "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "TMPDIR": str(into),
         },
-        reader=_compiled,
+        reader=compiled,
     )
     (built,) = into.glob("*.whl")
     return built
 
 
-def _compiled(text: str) -> tuple[int, int] | None:
+def compiled(text: str) -> tuple[int, int] | None:
     found = STEP.match(text)
     return (int(found[1]), int(found[2])) if found else None
 
