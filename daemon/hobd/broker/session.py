@@ -31,7 +31,7 @@ class Session:
         self.loss: Loss | None = None
         self.on_trusted: Callable[[], None] = _ignore
         self.is_cut_by_deadline = False
-        self.load_ms = 0  # waiting for the model
+        self.load_ms = 0  # waiting for the model at first
         self._events: deque[Event] = deque()
         self._error: HobError | None = None
         self._wake = asyncio.Event()
@@ -106,7 +106,8 @@ class Session:
             return
         admitted, history = self._admitted, self.history
         history.enter(Stage.AWAY, now)
-        queue_ms, prefill_ms, decode_ms = self._times(end)
+        load_ms = self.load_ms + history.spent_ms(Stage.AWAY)
+        queue_ms, prefill_ms, decode_ms = self._worker_times(end)
         receipt = Receipt(
             request_id=self.request_id,
             model=model,
@@ -117,8 +118,8 @@ class Session:
             num_prompt_tokens=end.num_prompt_tokens,
             num_cached_tokens=end.num_cached_tokens,
             num_completion_tokens=end.num_completion_tokens,
-            queue_ms=self.load_ms + queue_ms,
-            load_ms=self.load_ms,
+            queue_ms=load_ms + queue_ms,
+            load_ms=load_ms,
             prefill_ms=prefill_ms,
             decode_ms=decode_ms,
             num_dropped_tokens=admitted.num_dropped_tokens if admitted else 0,
@@ -151,13 +152,12 @@ class Session:
 
     # ------------------------------------------------------------------ private steps
 
-    def _times(self, end: m.End) -> tuple[int, int, int]:
-        """Milliseconds in a queue, in prefill and in decode. A last worker knows of its own only."""
+    def _worker_times(self, end: m.End) -> tuple[int, int, int]:
+        """Milliseconds in its queue, in prefill and in decode. A last worker of several knows its own only."""
         spent = self.history.spent_ms
         if self.history.num_losses:
-            waited = spent(Stage.AWAY, Stage.INTAKE, Stage.QUEUED)
-            return waited, spent(Stage.PREFILL), spent(Stage.DECODE)
-        return spent(Stage.AWAY) + end.queue_us // 1000, end.prefill_us // 1000, end.decode_us // 1000
+            return spent(Stage.INTAKE, Stage.QUEUED), spent(Stage.PREFILL), spent(Stage.DECODE)
+        return end.queue_us // 1000, end.prefill_us // 1000, end.decode_us // 1000
 
     def _close(self) -> None:
         self.is_over = True
