@@ -3,7 +3,7 @@ PYTHON ?= python3
 .PHONY: demo test check bench proto setup starter format lock
 
 demo: starter # one answer from a local model, from nothing
-	.venv/bin/hob run "Why is the sky blue? Answer in one sentence."
+	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
 
 test: starter # all tests
 	.venv/bin/pytest

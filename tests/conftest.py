@@ -9,6 +9,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# Before anything imports gRPC: its fork handlers, once it has threads, would run in the children that
+# tests of the renderer fork from this process. A worker, which is where that fork belongs, has no gRPC.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 import pytest
 from hob.address import data_dir
 

@@ -72,8 +72,7 @@ class FakeDaemon:
             await server.start(sock=listener)
             self._is_up.set()
             await self._gone.wait()
-            server.close()
-            await server.hang_up()
+            await server.hang_up(listener)
         self.path.unlink(missing_ok=True)
 
     async def play(self, stream: Any, response: type[Any]) -> None:
@@ -138,10 +137,15 @@ class _Server(Server):
         self._lines.append(super()._protocol_factory())
         return self._lines[-1]
 
-    async def hang_up(self) -> None:
+    async def hang_up(self, listener: socket.socket) -> None:
+        # asyncio cannot close a server while a connection is being accepted: first no more of them, then
+        # a round of the loop for the last one's transport, and a round for its protocol.
+        asyncio.get_running_loop().remove_reader(listener)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        self.close()
         for line in self._lines:
-            if hasattr(line, "connection"):
-                line.connection.close()
+            line.connection.close()
         await self.wait_closed()
         await asyncio.sleep(0)  # transports close themselves in the loop's next round
 

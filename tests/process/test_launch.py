@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from hob_client import launch
 from hob_client.errors import DaemonStartFailed, DaemonUnreachable
 
 from tests.fakes.daemon import FakeDaemon
+
+SAY_READY = r"os.write(told, b'ready\n')"
+OBSERVE = "seen = ' '.join([str(os.getsid(0) == os.getpid()), os.getcwd(), *os.listdir('/proc/self/fd')])"
+HEAVY = {"grpc", "google.protobuf", "rich", "prompt_toolkit", "asyncio"}
 
 
 @pytest.fixture
@@ -30,13 +36,13 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
 
 
 def test_daemon_that_says_ready_is_ready(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch, r"os.write(told, b'ready\n')")
+    stand_in(monkeypatch, SAY_READY)
     launch.start_daemon(path).wait()
 
 
 def test_daemon_s_own_sentence_is_the_error(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, r"os.write(told, b'error the configuration is wrong at line 3\n')")
-    with pytest.raises(DaemonStartFailed, match="^the configuration is wrong at line 3$"):
+    with pytest.raises(DaemonStartFailed, match=r"^the configuration is wrong at line 3$"):
         launch.start_daemon(path).wait()
 
 
@@ -70,19 +76,13 @@ def test_daemon_has_its_own_session_and_none_of_our_files(
 ) -> None:
     inherited, other = os.pipe()
     os.set_inheritable(inherited, True)
-    told = tmp_path / "told"
-    script = (
-        f"files = [n for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n)]; "
-        f"open({str(told)!r}, 'w').write(f'{{os.getsid(0) == os.getpid()}} {inherited!r} {{files}} {{os.getcwd()}}'); "
-        r"os.write(told, b'ready\n')"
-    )
-    stand_in(monkeypatch, script)
+    stand_in(monkeypatch, f"{OBSERVE}; open({str(tmp_path / 'seen')!r}, 'w').write(seen); {SAY_READY}")
     launch.start_daemon(path).wait()
     os.close(inherited)
     os.close(other)
-    said = told.read_text()
-    assert said.startswith("True") and said.endswith(" /")
-    assert f"'{inherited}'" not in said
+    leads, cwd, *files = (tmp_path / "seen").read_text().split()
+    assert (leads, cwd) == ("True", "/")
+    assert str(inherited) not in files
 
 
 def test_command_names_socket_pipe_and_model() -> None:
@@ -101,8 +101,6 @@ def test_log_that_cannot_be_written_is_said_in_a_sentence(
 
 
 def test_nobody_listens_at_a_stale_socket(path: str) -> None:
-    import socket
-
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(path)
     assert not launch.is_listening(path)
@@ -113,3 +111,9 @@ def test_nobody_listens_at_a_stale_socket(path: str) -> None:
 def test_relative_configuration_is_still_found(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOB_CONFIG", "here.toml")
     assert launch._environment()["HOB_CONFIG"] == os.path.abspath("here.toml")
+
+
+def test_nothing_heavy_is_imported_before_the_daemon_is_launched() -> None:
+    program = "import sys, hob_cli.main, hob_cli.commands.run, hob_cli.commands.chat; print(*sys.modules)"
+    imported = subprocess.check_output([sys.executable, "-I", "-c", program], text=True).split()
+    assert HEAVY & set(imported) == set()

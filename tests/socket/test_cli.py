@@ -216,7 +216,7 @@ def terminal(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pexpect.sp
     monkeypatch.setenv("TERM", "xterm")
     with FakeDaemon(path, HELLO, REST[0], HANG):
         chat = pexpect.spawn(HOB[0], [*HOB[1:], "chat"], timeout=WAIT_SECONDS)
-        chat.expect(">>> ")
+        chat.expect(">>>")
         yield chat
         chat.close()
 
@@ -225,10 +225,10 @@ def test_chat_survives_interrupts_and_leaves_at_end_of_file(terminal: pexpect.sp
     terminal.send("hi\r")
     terminal.expect("Hello")
     terminal.sendintr()
-    terminal.expect(">>> ")
+    terminal.expect(">>>")
     terminal.send("/help\r")
     terminal.expect("/retry")
-    terminal.expect(">>> ")
+    terminal.expect(">>>")
     terminal.sendeof()
     terminal.expect(pexpect.EOF)
     terminal.close()

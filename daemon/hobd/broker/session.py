@@ -153,7 +153,7 @@ class Session:
     # ------------------------------------------------------------------ private steps
 
     def _worker_times(self, end: m.End) -> tuple[int, int, int]:
-        """Milliseconds in its queue, in prefill and in decode. A last worker of several knows its own only."""
+        """Milliseconds in its queue, in prefill and in decode; of several workers the last knows its own."""
         spent = self.history.spent_ms
         if self.history.num_losses:
             return spent(Stage.INTAKE, Stage.QUEUED), spent(Stage.PREFILL), spent(Stage.DECODE)

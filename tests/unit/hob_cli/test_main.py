@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hob_cli.main import COMMANDS, cli
@@ -80,15 +79,6 @@ def test_completion_script_names_hob(hob: CommandLine, shell: str) -> None:
     assert outcome.code == 0 and "_HOB_COMPLETE" in outcome.out
 
 
-def test_nothing_heavy_is_imported_before_the_daemon_is_launched() -> None:
-    program = (
-        "import sys, hob_cli.main, hob_cli.commands.run, hob_client.launch\n"
-        "heavy = {'grpc', 'google.protobuf', 'rich', 'prompt_toolkit', 'asyncio'} & sys.modules.keys()\n"
-        "sys.exit(', '.join(heavy))"
-    )
-    assert subprocess.run([sys.executable, "-I", "-c", program], capture_output=True).stderr == b""
-
-
 @pytest.mark.parametrize(
     ("num_bytes", "expected"), [(0, "0 B"), (98_362_432, "93.8 MiB"), (3 << 40, "3.0 TiB")]
 )
@@ -97,8 +87,6 @@ def test_sizes_read_well(num_bytes: int, expected: str) -> None:
 
 
 def test_age_takes_the_largest_unit() -> None:
-    from datetime import UTC, datetime, timedelta
-
     now = datetime.now(UTC)
     ages = [age(now - timedelta(seconds=seconds), now) for seconds in (5, 61, 7200, 86400)]
     assert [*ages, age(None)] == ["5 s", "1 min", "2 h", "1 d", "-"]

@@ -1,0 +1,108 @@
+"""Clients that do not behave: the others go on being served."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import closing
+
+import grpc
+import psutil
+import pytest
+from hob.v1 import daemon_pb2
+from hob_client import Client
+
+from tests.daemon import RunningDaemon, await_true
+from tests.fakes.engine import expected_answer
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+
+
+@pytest.fixture
+def serving(daemon: RunningDaemon) -> Iterator[tuple[RunningDaemon, Client]]:
+    daemon.add_model("ok")
+    with daemon.start().client() as client:
+        yield daemon, client
+
+
+def assert_served(client: Client) -> None:
+    answer = client.complete("ok", "hello", temperature=0, max_tokens=12)
+    assert answer.text == expected_answer(b"hello", 12)
+
+
+def dial(daemon: RunningDaemon) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    connection.connect(str(daemon.socket))
+    return connection
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"\0" * 100,
+        PREFACE + SETTINGS + b"\0\0\1\0\0\0\0\0\0x",
+        PREFACE + SETTINGS + b"\0\0\5\1\4\0\0\0\1\x3f\xff\xff\xff\xff",
+    ],
+    ids=["HTTP/1", "zeros", "data outside any stream", "headers that do not decode"],
+)
+def test_connection_that_talks_nonsense_is_closed(serving: tuple[RunningDaemon, Client], sent: bytes) -> None:
+    daemon, client = serving
+    with closing(dial(daemon)) as connection:
+        connection.sendall(sent)
+        while connection.recv(4096):
+            pass
+    assert_served(client)
+
+
+def test_half_open_clients_keep_nobody_from_being_served(serving: tuple[RunningDaemon, Client]) -> None:
+    daemon, client = serving
+    stalled = [dial(daemon) for _ in range(50)]
+    for index, connection in enumerate(stalled):
+        connection.sendall((PREFACE + SETTINGS)[: index % 30])
+    assert_served(client)
+    for connection in stalled:
+        connection.close()
+    await_true(lambda: client.status().doors[0].num_connections == 1, "the stalled connections are gone")
+
+
+def test_message_over_the_cap_is_refused_by_its_announced_size(
+    serving: tuple[RunningDaemon, Client],
+) -> None:
+    daemon, client = serving
+    with grpc.insecure_channel(f"unix:{daemon.socket}") as channel:
+        call = channel.unary_unary("/hob.v1.ModelService/ListModels")
+        body = b"\x0a" * (65 << 20)
+        with pytest.raises(grpc.RpcError) as caught:
+            call(body, timeout=30)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "the most that is taken" in caught.value.details()
+    assert psutil.Process(daemon.pid).memory_info().rss < 200 << 20
+    assert_served(client)
+
+
+def test_message_that_does_not_decode_is_an_invalid_request(serving: tuple[RunningDaemon, Client]) -> None:
+    daemon, client = serving
+    with grpc.insecure_channel(f"unix:{daemon.socket}") as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary("/hob.v1.InferenceService/Tokenize")(
+                struct.pack("<I", 0xFFFFFFFF), timeout=30
+            )
+    metadata = dict(caught.value.trailing_metadata())
+    detail = daemon_pb2.ErrorDetail.FromString(metadata["hob-error-bin"])
+    assert detail.code == daemon_pb2.ERROR_CODE_INVALID_REQUEST
+    assert_served(client)
+
+
+def test_client_that_vanishes_in_mid_stream_frees_what_it_held(daemon: RunningDaemon) -> None:
+    daemon.add_model("slow", "slow\n")
+    with daemon.start().client() as client:
+        other = daemon.client()
+        events = other.generate("slow", "x", temperature=0, ignore_eos=True)
+        next(event for event in events if event.text)
+        other.close()
+        await_true(lambda: client.status().num_sessions == 0, "the session is gone")
+        await_true(lambda: client.status().residents[0].num_running == 0, "its lane is free")
