@@ -91,10 +91,11 @@ def test_worker_that_dies_in_its_probe_starts_again_degraded_and_is_remembered(d
 
 def test_closing_a_stream_frees_its_lane(daemon: RunningDaemon) -> None:
     daemon.add_model("slow", "slow\n")
-    with daemon.start("--set", "engine.lanes=1").client() as client:
+    settings = ("--set", "engine.lanes=1", "--set", "engine.context_tokens=100000")
+    with daemon.start(*settings).client() as client:
         with closing(client.generate("slow", "x", temperature=0, ignore_eos=True)) as events:
             next(event for event in events if event.text)
-        assert complete(client, "slow", "hello") == expected_answer(b"hello", 12)
+        assert complete(client, "slow", "hello", max_queue_ms=5000) == expected_answer(b"hello", 12)
         await_true(lambda: client.status().num_sessions == 0, "the abandoned session is gone")
 
 

@@ -20,9 +20,20 @@ Answers = dict[str, tuple[str, Receipt] | errors.HobError]
 
 
 def kill_worker(client: Client) -> None:
-    """Kills the worker that holds the model now, if one does."""
-    for resident in client.status().residents:
-        psutil.Process(resident.worker_pid).kill()
+    """Kills the worker that holds the model, as soon as there is one."""
+    await_true(lambda: client.status().residents, "the model is in memory")
+    psutil.Process(client.status().residents[0].worker_pid).kill()
+
+
+def scripted(script: str) -> str:
+    """All of one size, since a file that changed its size is refused unread."""
+    return f"{script}\n".ljust(32)
+
+
+def replace_model(daemon: RunningDaemon, script: str) -> None:
+    """What the next worker will make of the model."""
+    (daemon.models / "model.gguf").unlink()
+    daemon.add_model("model", scripted(script))
 
 
 def ask(client: Client, prompt: str, **options: object) -> tuple[str, Receipt]:
@@ -55,7 +66,7 @@ def texts(answers: Answers) -> dict[str, str]:
 
 @pytest.fixture
 def slow(daemon: RunningDaemon) -> RunningDaemon:
-    daemon.add_model("model", "slow\n")
+    daemon.add_model("model", scripted("slow"))
     return daemon.start()
 
 
@@ -86,8 +97,8 @@ def test_eight_streams_survive_kills_at_random_points_unchanged(slow: RunningDae
     prompts = [f"prompt {index}" * (1 + index % 3) for index in range(8)]
 
     def kill_now_and_then() -> None:
-        for _ in range(4):
-            time.sleep(random.uniform(0.05, 0.6))
+        for _ in range(3):
+            time.sleep(random.uniform(0.05, 0.35))
             kill_worker(client)
 
     with slow.client() as client:
@@ -96,7 +107,7 @@ def test_eight_streams_survive_kills_at_random_points_unchanged(slow: RunningDae
         assert texts(disturbed) == undisturbed, disturbed
         receipts = [answer[1] for answer in disturbed.values() if isinstance(answer, tuple)]
         assert all(receipt.num_completion_tokens == 60 and receipt.resumed for receipt in receipts)
-        assert client.status().residents[0].num_restarts >= 2 and client.status().num_sessions == 0
+        assert client.status().residents[0].num_restarts == 3 and client.status().num_sessions == 0
 
 
 def test_times_of_a_resumed_answer_add_up(slow: RunningDaemon) -> None:
@@ -137,7 +148,7 @@ def test_request_that_kills_workers_is_given_up_alone(daemon: RunningDaemon, scr
         with pytest.raises(errors.WorkerCrashed, match=r"given up: the worker died \d times"):
             raise answers[POISON]  # type: ignore[misc]
         assert ask(client, "a")[0] == undisturbed["a"]
-        assert client.status().residents[0].num_restarts <= 4
+        assert client.status().residents[0].num_restarts <= 6
 
 
 def test_poison_that_is_alone_gets_two_tries(daemon: RunningDaemon) -> None:
@@ -163,27 +174,26 @@ def test_closing_a_stream_while_it_recovers_leaves_nothing(slow: RunningDaemon) 
 
 
 def test_deadline_in_a_recovery_ends_the_answer_with_what_there_is(daemon: RunningDaemon) -> None:
-    daemon.add_model("model", "slow\n")
+    daemon.add_model("model", scripted("slow"))
     with daemon.start("--load", "model").client() as client:
         await_true(lambda: client.status().residents, "the model is loaded")
         events = client.generate("model", "x", ignore_eos=True, max_total_ms=400)
         text = next(event.text for event in events if event.text)
-        time.sleep(0.3)
+        replace_model(daemon, "silent")
         kill_worker(client)
         rest = list(events)
     text += "".join(event.text for event in rest)
     assert rest[-1].finish_reason == "deadline"
-    assert rest[-1].done.num_completion_tokens == len(text) > 1
+    assert rest[-1].done.num_completion_tokens == len(text) > 0
 
 
 def test_model_that_cannot_be_loaded_again_fails_its_requests(slow: RunningDaemon) -> None:
     with slow.client() as client:
         events = client.generate("model", "x", ignore_eos=True)
         next(event for event in events if event.text)
-        (slow.models / "model.gguf").unlink()
-        slow.add_model("model", "unusable\n")
+        replace_model(slow, "unusable")
         kill_worker(client)
-        with pytest.raises(errors.ModelUnusable):
+        with pytest.raises(errors.ModelUnusable, match="not a GGUF file"):
             list(events)
 
 
@@ -204,7 +214,7 @@ def test_worker_that_dies_while_the_daemon_drains_is_not_replaced(slow: RunningD
         slow.signal(signal.SIGTERM)
         await_true(lambda: "draining" in slow.log, "the daemon drains")
         psutil.Process(slow.pid).children()[0].kill()
-        with pytest.raises(errors.WorkerCrashed):
+        with pytest.raises(errors.WorkerCrashed, match="was not replaced"):
             list(events)
         assert slow.wait() == 0
 
@@ -215,3 +225,18 @@ def test_next_request_finds_a_model_whose_idle_worker_was_killed(slow: RunningDa
         kill_worker(client)
         await_true(lambda: not client.status().residents, "the death is noticed, and nobody waits")
         assert ask(client, "x", max_tokens=2)[1].num_completion_tokens == 2
+
+
+def test_wait_for_a_lane_is_limited_across_a_death(daemon: RunningDaemon) -> None:
+    daemon.add_model("model", scripted("slow"))
+    with daemon.start("--set", "engine.lanes=1").client() as client:
+        first = client.generate("model", "x", ignore_eos=True)
+        next(event for event in first if event.text)
+        second = client.generate("model", "y", max_queue_ms=400)
+        next(event for event in second if event.kind == "progress")
+        time.sleep(0.1)
+        replace_model(daemon, "silent")
+        kill_worker(client)
+        with pytest.raises(errors.Busy, match="no lane of model came free within 400 ms"):
+            list(second)
+        first.close()

@@ -157,7 +157,7 @@ class Broker:
         """The one that holds a leased model now, or will. Raises what its load failed with."""
         if model not in self._loads and model not in self._residents:
             raise errors.WorkerCrashed(
-                f"{model} is not in memory any more, and was not loaded again; ask again", model=model
+                f"the worker for {model} died and was not replaced; ask again", model=model
             )
         return await self._await_ready(model, progress)
 

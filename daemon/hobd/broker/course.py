@@ -47,9 +47,6 @@ class Keeper(Protocol):
 
     feed: Feed
 
-    @property
-    def is_draining(self) -> bool: ...
-
     def lease(self, entry: Entry, progress: Progress) -> AbstractAsyncContextManager[Resident]:
         """Keeps a model in memory, whichever worker holds it."""
 
@@ -131,9 +128,7 @@ class Course:
     def _take(self, loss: Loss) -> None:
         """Prepares for another worker. Raises when there is to be none."""
         session, model = self._session, self._entry.name
-        if session.is_cut_by_deadline:
-            raise TimeoutError
-        if loss.is_wanted or self._keeper.is_draining:
+        if loss.is_wanted:
             raise errors.WorkerCrashed(
                 f"request {session.request_id} was lost because {loss.how}; ask again, "
                 f"{model} loads by itself",

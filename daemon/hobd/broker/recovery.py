@@ -5,9 +5,10 @@ of its request, course.py acts on the verdicts.
 
 A worker that dies takes along everybody who was on it, and each of those it was working on may be what
 killed it. Who is there twice without getting on in between becomes a suspect. Suspects go on one at a time:
-the one that kills does it alone, and it alone is given up. The others lose nothing but time.
+the one that kills does it alone, and it alone is given up. The others lose nothing but time. One death alone
+proves little, since workers are also killed from outside.
 
-             second death                  a death with nobody else at work
+             second death             second death with nobody else at work
     TRUSTED ──────────────> SUSPECT ────────────────────────────────────────> given up
        ^                       │
        └────────headway────────┘
@@ -20,10 +21,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-DEATHS_OF_A_SUSPECT = 2
-# Tokens that lift a suspicion, doubled by each death: an answer that kills its worker now and then gets
-# on so far only a few times.
-_HEADWAY_TOKENS = 8
+_DEATHS_OF_A_SUSPECT = 2
+_LONE_DEATHS_OF_A_KILLER = 2
+# Tokens that lift a suspicion: more than a worker computes between telling and dying, so that an answer which
+# dies of one token never makes them. After some deaths they double with each, so that an answer that kills
+# its worker every so often cannot do it for ever.
+_HEADWAY_TOKENS = 16
 
 
 class Stage(Enum):
@@ -55,6 +58,7 @@ class History:
     """What one request has been through. Holds the ids of the answer's tokens, for as long as it lasts."""
 
     __slots__ = (
+        "_lone_strikes",
         "_since",
         "_spent",
         "_stage",
@@ -70,6 +74,7 @@ class History:
         self.num_losses = 0  # workers that left it behind
         self.num_deaths = 0  # of these, the ones that were at work on it
         self._strikes = 0  # deaths since it last got on
+        self._lone_strikes = 0  # of these, the ones with nobody else at work
         self._trusted_at = 0  # this many tokens are headway
         self._stage = Stage.AWAY
         self._since: float | None = None
@@ -85,7 +90,7 @@ class History:
 
     @property
     def is_suspect(self) -> bool:
-        return self._strikes >= DEATHS_OF_A_SUSPECT
+        return self._strikes >= _DEATHS_OF_A_SUSPECT
 
     def spent_ms(self, *stages: Stage) -> int:
         """Time in these stages, over all workers; AWAY counts from the first one on."""
@@ -103,21 +108,22 @@ class History:
         self.tokens.extend(tokens)
         if not self._strikes or len(self.tokens) < self._trusted_at:
             return False
-        was_suspect, self._strikes = self.is_suspect, 0
+        was_suspect = self.is_suspect
+        self._strikes = self._lone_strikes = 0
         return was_suspect
 
     def lose(self, now: float, *, is_alone: bool) -> Verdict:
         """Its worker is gone. `is_alone`: the worker was at work on nothing else."""
-        was_at_work = self.is_at_work
-        self.enter(Stage.AWAY, now)
-        self.num_losses += 1
-        if was_at_work:
+        if self.is_at_work:
             self.num_deaths += 1
             self._strikes += 1
-            self._trusted_at = len(self.tokens) + (_HEADWAY_TOKENS << self.num_deaths)
-        if not self.is_suspect:
-            return Verdict.RESUME
-        return Verdict.GIVE_UP if was_at_work and is_alone else Verdict.QUARANTINE
+            self._lone_strikes += is_alone
+            self._trusted_at = len(self.tokens) + max(_HEADWAY_TOKENS, 2 << self.num_deaths)
+        self.num_losses += 1
+        self.enter(Stage.AWAY, now)
+        if self._lone_strikes >= _LONE_DEATHS_OF_A_KILLER:
+            return Verdict.GIVE_UP
+        return Verdict.QUARANTINE if self.is_suspect else Verdict.RESUME
 
 
 class Ward:

@@ -27,6 +27,20 @@ def test_request_in_company_is_never_given_up() -> None:
     assert verdicts == [Verdict.RESUME] + [Verdict.QUARANTINE] * 3
 
 
+def test_suspect_is_given_up_at_its_second_death_alone() -> None:
+    history = History()
+    alone = [False, False, True, False, True]
+    verdicts = [given_at_work(history).lose(0.0, is_alone=is_alone) for is_alone in alone]
+    assert verdicts == [Verdict.RESUME] + [Verdict.QUARANTINE] * 3 + [Verdict.GIVE_UP]
+
+
+def test_any_number_of_deaths_with_headway_between_them_is_survived() -> None:
+    history = History()
+    for _ in range(4):
+        given_at_work(history).tell([7] * 40, 0.0)
+        assert history.lose(0.0, is_alone=True) is Verdict.RESUME
+
+
 def test_request_that_only_queued_is_no_suspect() -> None:
     history = History()
     for _ in range(5):
@@ -66,15 +80,15 @@ def test_repr_of_a_history_tells_counts_only() -> None:
 @given(st.integers(1, 400))
 @settings(deadline=None)
 def test_answer_that_kills_every_few_tokens_is_given_up_before_its_context_is_full(period: int) -> None:
-    history, deaths = History(), 0
-    while True:
+    history = History()
+    for _ in range(5 + period.bit_length()):
         given_at_work(history)
         for _ in range(period):
             history.tell([7], 0.0)
-        deaths += 1
-        if history.lose(0.0, is_alone=True) is Verdict.GIVE_UP:
+        verdict = history.lose(0.0, is_alone=True)
+        if verdict is Verdict.GIVE_UP:
             break
-    assert deaths <= 2 + period.bit_length() and len(history.tokens) <= 400 * 8
+    assert verdict is Verdict.GIVE_UP and len(history.tokens) <= 14 * 400
 
 
 class AnyDeaths(RuleBasedStateMachine):
@@ -169,7 +183,7 @@ class AnyDeaths(RuleBasedStateMachine):
                 self.begin(id)
             self.step(10)
         assert not [id for id in self.under_way if id != self.POISON]
-        assert self.POISON in self.given_up and self.num_poisonings <= 4
+        assert self.POISON in self.given_up and self.num_poisonings <= 5
 
 
 AnyDeaths.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
