@@ -33,7 +33,8 @@ class TextPrinter:
             self._waiting.close()
             (self._thoughts if event.is_reasoning else self._answer).write(event.text)
         elif event.kind == "progress":
-            self._waiting.show(event)
+            if not (self._answer.is_mid_line or self._thoughts.is_mid_line):
+                self._waiting.show(event)
         else:
             self._show_rest(event)
 

@@ -32,6 +32,11 @@ class Writer:
         self._is_terminal = self._file.isatty()
         self._last = "\n"
 
+    @property
+    def is_mid_line(self) -> bool:
+        """Whether a terminal's cursor stands behind text that a line drawn now would wipe out."""
+        return self._is_terminal and self._last != "\n"
+
     def write(self, text: str) -> None:
         if not text:
             return

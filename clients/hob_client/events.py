@@ -15,7 +15,7 @@ from hob_client.values import AnswerEnd, Receipt, TokenLogprob
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The request waits: for its model to load, or for a lane."""
+    """The request waits: for its model to load, for a lane, or for another worker in mid-answer."""
 
     kind: ClassVar[Literal["progress"]] = "progress"
     text: ClassVar[str] = ""

@@ -24,6 +24,7 @@ from hobd.worker.engine import (
 
 VOCABULARY = 257
 END = 256
+POISON = "!"  # an engine may be made to die of it; no answer has one
 TEMPLATE = "{% for m in messages %}{{ m.role }}:{{ m.content }}\n{% endfor %}"
 
 

@@ -2,6 +2,8 @@
 
 The model file's first line scripts it: `ok`, `unusable`, `memory`; `segv-in-probe` dies unless degraded;
 `segv-while-loading`; `silent` never says hello; `garbage`, `huge-frame` and `early-step` break the contract.
+`slow` takes its time; `poison` and `breach` too, and a prompt with a POISON in it kills them or makes them
+break the contract.
 Started by tests through PythonSpawner(module=(path of this file,)).
 """
 
@@ -25,7 +27,7 @@ from hobd.worker.engine import Settings, Slice
 from hobd.worker.serve import serve
 from hobd.worker.template import start_renderer
 
-from tests.fakes.engine import FakeEngine, load_fake
+from tests.fakes.engine import POISON, FakeEngine, load_fake
 
 
 def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> FakeEngine:
@@ -37,11 +39,22 @@ def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float],
         engine.in_decode = lambda slices: os.kill(os.getpid(), signal.SIGSEGV)
     if behaviour == "slow":
         engine.in_decode = slow_down
+    if behaviour in ("poison", "breach"):
+        engine.in_decode = lambda slices: swallow(slices, behaviour)
     return engine
 
 
 def slow_down(slices: Sequence[Slice]) -> None:
     time.sleep(0.02)
+
+
+def swallow(slices: Sequence[Slice], behaviour: str) -> None:
+    slow_down(slices)
+    if any(ord(POISON) in piece.tokens for piece in slices):
+        if behaviour == "poison":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        os.write(int(sys.argv[sys.argv.index("--wire-fd") + 1]), struct.pack("<I", 5) + b"\xc1junk")
+        time.sleep(30)
 
 
 def script(model_fd: int) -> str:

@@ -14,7 +14,7 @@ import pytest
 from hob_client import Client, errors
 
 from tests.daemon import RunningDaemon, await_true
-from tests.fakes.engine import expected_answer
+from tests.fakes.engine import POISON, expected_answer
 
 
 def complete(client: Client, model: str, prompt: str, **options: object) -> str:
@@ -89,24 +89,13 @@ def test_worker_that_dies_in_its_probe_starts_again_degraded_and_is_remembered(d
     assert daemon.log.count("probe_failed") == 1
 
 
-def test_killed_worker_fails_its_requests_clearly_and_the_next_one_is_served(daemon: RunningDaemon) -> None:
-    daemon.add_model("slow", "slow\n")
-    with daemon.start().client() as client:
-        events = client.generate("slow", "x", temperature=0, ignore_eos=True)
-        next(event for event in events if event.text)
-        psutil.Process(client.status().residents[0].worker_pid).kill()
-        with pytest.raises(errors.WorkerCrashed, match="killed by SIGKILL; ask again"):
-            list(events)
-        assert complete(client, "slow", "hello") == expected_answer(b"hello", 12)
-        assert client.status().residents[0].num_restarts == 1
-
-
 def test_closing_a_stream_frees_its_lane(daemon: RunningDaemon) -> None:
     daemon.add_model("slow", "slow\n")
-    with daemon.start("--set", "engine.lanes=1").client() as client:
+    settings = ("--set", "engine.lanes=1", "--set", "engine.context_tokens=100000")
+    with daemon.start(*settings).client() as client:
         with closing(client.generate("slow", "x", temperature=0, ignore_eos=True)) as events:
             next(event for event in events if event.text)
-        assert complete(client, "slow", "hello") == expected_answer(b"hello", 12)
+        assert complete(client, "slow", "hello", max_queue_ms=5000) == expected_answer(b"hello", 12)
         await_true(lambda: client.status().num_sessions == 0, "the abandoned session is gone")
 
 
@@ -234,18 +223,15 @@ def test_nothing_listens_on_tcp(daemon: RunningDaemon) -> None:
 
 def test_no_word_of_a_prompt_reaches_log_or_disk(daemon: RunningDaemon) -> None:
     daemon.add_model("ok")
-    daemon.add_model("slow", "slow\n")
+    daemon.add_model("poison", "poison\n")
     with daemon.start("--set", "daemon.log_level=debug").client() as client:
         complete(client, "ok", "CANARYPROMPT")
         with pytest.raises(errors.ModelNotFound):
             complete(client, "CANARYMODEL", "CANARYPROMPT")
         with pytest.raises(errors.InvalidRequest):
             complete(client, "ok", "CANARYPROMPT", stop=["CANARYPROMPT" * 100])
-        events = client.generate("slow", "CANARYPROMPT", ignore_eos=True)
-        next(event for event in events if event.text)
-        psutil.Process(max(r.worker_pid for r in client.status().residents if r.model == "slow")).kill()
         with pytest.raises(errors.WorkerCrashed):
-            list(events)
+            complete(client, "poison", "CANARYPROMPT" + POISON)
     daemon.stop()
     for path in daemon.home.rglob("*"):
         assert not path.is_file() or b"CANARYPROMPT" not in path.read_bytes(), path

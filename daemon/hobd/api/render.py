@@ -23,6 +23,7 @@ _STAGES = {
     "probing": pb.Progress.STAGE_PROBING,
     "queued": pb.Progress.STAGE_QUEUED,
     "prefill": pb.Progress.STAGE_PREFILL,
+    "recovering": pb.Progress.STAGE_RECOVERING,
 }
 _REASONS = {
     "eos": pb.FINISH_REASON_EOS,
@@ -97,6 +98,7 @@ def _done(finished: words.Finished) -> pb.Done:
             decode_ms=receipt.decode_ms,
             truncated=receipt.num_dropped_tokens > 0,
             num_dropped_tokens=receipt.num_dropped_tokens,
+            resumed=receipt.resumed,
             degraded=receipt.degraded,
         ),
     )

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
 from typing import Self
 
 from hobd import errors, log
+from hobd.broker.course import Course, Gate
 from hobd.broker.feed import Feed
 from hobd.broker.loading import Loading, Progress
 from hobd.broker.request import Request
@@ -52,6 +52,7 @@ class Broker:
         self._residents: dict[str, Resident] = {}
         self._loads: dict[str, _Load] = {}
         self._departures: dict[str, asyncio.Event] = {}
+        self._gates: dict[str, Gate] = {}
         self._sessions: set[Session] = set()
         self._ids = itertools.count(1)
         self._is_draining = False
@@ -90,7 +91,7 @@ class Broker:
         self._sessions.add(session)
         self._quiet.clear()
         self._busy.set()
-        task = self._spawn(self._run(session, entry), name=f"session {session.request_id}")
+        task = self._spawn(Course(session, entry, self).run(), name=f"session {session.request_id}")
         try:
             yield session
         finally:
@@ -107,7 +108,7 @@ class Broker:
     ) -> R:
         """One question to a model's tokenizer or template; loads the model if needed."""
         entry = self._admit(model)
-        async with self._lease(entry, _ignore) as resident:
+        async with self.lease(entry, _ignore) as resident:
             return await resident.ask(question(next(self._ids)), kind)
 
     def _admit(self, model: str) -> Entry:
@@ -128,42 +129,11 @@ class Broker:
         self.catalog.scan()
         return self.catalog.resolve(model) if model else self.catalog.default(self.config.models.default)
 
-    async def _run(self, session: Session, entry: Entry) -> None:
-        limit_ms = session.request.max_total_ms
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000) as limit:
-                async with self._lease(entry, session.progress) as resident:
-                    session.load_ms = int((time.monotonic() - began) * 1000)
-                    session.started(entry.name)
-                    await self._answer(session, resident, limit)
-        except TimeoutError:
-            session.fail(
-                errors.Busy(
-                    f"{entry.name} was not ready within the {limit_ms} ms that the request allows",
-                    model=entry.name,
-                )
-            )
-        except errors.HobError as error:
-            session.fail(error)
-
-    @staticmethod
-    async def _answer(session: Session, resident: Resident, limit: asyncio.Timeout) -> None:
-        """Runs the session; when its time is up it ends with what there is instead of an error."""
-        when, loop = limit.when(), asyncio.get_running_loop()
-        limit.reschedule(None)
-        timer = None if when is None else loop.call_at(when, resident.cut, session)
-        try:
-            await resident.answer(session)
-        finally:
-            if timer is not None:
-                timer.cancel()
-
     # ------------------------------------------------------------------ leases and loads
 
     @contextlib.asynccontextmanager
-    async def _lease(self, entry: Entry, progress: Progress) -> AsyncIterator[Resident]:
-        """The resident model, kept in memory until the block ends."""
+    async def lease(self, entry: Entry, progress: Progress) -> AsyncIterator[Resident]:
+        """The resident model, kept in memory until the block ends; by another worker if its own dies."""
         while (decision := self._residency.acquire(entry.name)).action is Action.RETRY:
             await self._departures[entry.name].wait()
         try:
@@ -182,6 +152,17 @@ class Broker:
             return await asyncio.shield(load.done)
         finally:
             load.listeners.discard(progress)
+
+    async def worker(self, model: str, progress: Progress) -> Resident:
+        """The one that holds a leased model now, or will. Raises what its load failed with."""
+        if model not in self._loads and model not in self._residents:
+            raise errors.WorkerCrashed(
+                f"the worker for {model} died and was not replaced; ask again", model=model
+            )
+        return await self._await_ready(model, progress)
+
+    def gate(self, model: str) -> Gate:
+        return self._gates.setdefault(model, Gate())
 
     def _begin_load(self, entry: Entry, evict: tuple[str, ...]) -> None:
         load = self._loads[entry.name] = _Load()
@@ -204,7 +185,7 @@ class Broker:
         self._residents[entry.name] = resident
         del self._loads[entry.name]
         self._departures[entry.name] = asyncio.Event()
-        self._tasks.create_task(self._watch(resident), name=f"watch {entry.name}")
+        self._tasks.create_task(self._watch(resident, entry), name=f"watch {entry.name}")
         log.event(
             "model_loaded",
             model=entry.name,
@@ -228,27 +209,36 @@ class Broker:
         if not load.done.done():
             load.done.set_exception(error)
 
-    async def _watch(self, resident: Resident) -> None:
-        """Waits for a worker's end, wanted or not, and clears its place."""
+    async def _watch(self, resident: Resident, entry: Entry) -> None:
+        """Waits for a worker's end, wanted or not, and clears its place, or fills it again."""
         status = await resident.gone()
         model = resident.model
         del self._residents[model]
-        if self._residency.unload(model):  # nobody wanted it: it died
+        if self._residency.place(model) is Place.LEAVING:
+            log.event("model_left", model=model, pid=resident.process.pid)
+            self.feed.tell("model_left", model=model)
+            self._residency.left(model)
+        else:  # nobody wanted it: it died
             self.num_restarts[model] = self.num_restarts.get(model, 0) + 1
             log.event("worker_died", level="warning", model=model, pid=resident.process.pid, status=status)
             self.feed.tell("worker_died", model=model)
-        else:
-            log.event("model_left", model=model, pid=resident.process.pid)
-            self.feed.tell("model_left", model=model)
-        self._residency.left(model)
+            if self._residency.died(model):
+                self._replace(entry)
         self._departures[model].set()
+
+    def _replace(self, entry: Entry) -> None:
+        """Another worker for those who were on the one that died. They wait for it by themselves."""
+        if self._is_draining:
+            self._residency.failed(entry.name)
+        else:
+            self._begin_load(entry, ())
 
     # ------------------------------------------------------------------ models
 
     @contextlib.asynccontextmanager
     async def loaded(self, model: str, progress: Progress) -> AsyncIterator[Resident]:
         """Loads a model and leases it for the block."""
-        async with self._lease(self._admit(model), progress) as resident:
+        async with self.lease(self._admit(model), progress) as resident:
             yield resident
 
     async def unload(self, model: str, *, force: bool) -> Resident | None:
@@ -323,7 +313,7 @@ class Broker:
 
     async def _preload(self, model: str) -> None:
         with contextlib.suppress(errors.HobError):
-            async with self._lease(self.resolve(model), _ignore):
+            async with self.lease(self.resolve(model), _ignore):
                 pass
 
     def _spawn(self, work: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:

@@ -29,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`stage` is verifying, loading, probing, queued or prefill."""
+    """`stage` is verifying, loading, probing, queued, prefill or recovering."""
 
     stage: str
     fraction: float
@@ -72,6 +72,7 @@ class Receipt:
     prefill_ms: int
     decode_ms: int
     num_dropped_tokens: int
+    resumed: bool
     degraded: bool
 
 

@@ -5,9 +5,10 @@ Called by broker.py only.
 
              acquire             loaded
     ABSENT ─────────> LOADING ──────────> READY
-       ^                 │ failed           │ evicted, or unload
-       ├─────────────────┘                  v
-       └──────────────────────────────── LEAVING
+       ^                 │ ^  died, leased  │ │
+       │          failed │ └────────────────┘ │ evicted, or unload
+       ├─────────────────┘                    v
+       └────────────────────────────────── LEAVING
                       left
 """
 
@@ -100,8 +101,17 @@ class Residency:
         self._move(model, Place.READY, Place.LEAVING)
         return True
 
+    def died(self, model: str) -> bool:
+        """Its worker is gone, and nobody wished it. True: those who use it want it loaded again.
+
+        They keep their leases, and the model its place: nobody else can take it meanwhile.
+        """
+        is_wanted = self._tenants[model].leases > 0
+        self._move(model, Place.READY, Place.LOADING if is_wanted else Place.ABSENT)
+        return is_wanted
+
     def left(self, model: str) -> None:
-        """Its worker is gone, by our wish or by its own death."""
+        """Its worker is gone, and it need not come back."""
         self._tenants[model].place = Place.ABSENT
 
     def pin(self, model: str, pinned: bool) -> None:

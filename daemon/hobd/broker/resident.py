@@ -1,6 +1,7 @@
 """One model in memory: its worker's process, the link to it, and the sessions it is answering.
 
-Must fail every session with a clear word when the worker dies. Made by loading.py; kept by broker.py.
+Must let go of every session when the worker dies, and tell it how that came. Made by loading.py; kept by
+broker.py; course.py brings the sessions.
 """
 
 from __future__ import annotations
@@ -12,23 +13,14 @@ from typing import TypeVar
 
 from hobd import errors
 from hobd.broker.link import Link
+from hobd.broker.recovery import Loss
+from hobd.broker.refusal import refusal
 from hobd.broker.session import Session
 from hobd.broker.supervisor import WorkerProcess, describe_exit
 from hobd.wire import messages as m
 from hobd.wire.framing import WireError
 
 _STOP_SECONDS = 2.0
-# What a worker may refuse a request with; anything else is a breach of the contract.
-_REFUSALS: dict[str, type[errors.HobError]] = {
-    cls.__name__: cls
-    for cls in (
-        errors.InvalidRequest,
-        errors.PromptTooLong,
-        errors.ModelUnusable,
-        errors.NotSupported,
-        errors.OutOfMemory,
-    )
-}
 Reply = m.Tokens | m.Text | m.Rendered
 R = TypeVar("R", m.Tokens, m.Text, m.Rendered)
 Word = TypeVar("Word", m.Hello, m.Ready)
@@ -96,7 +88,7 @@ class Resident:
         await self._or_death(self._ready)
 
     async def gone(self) -> int:
-        """Waits for the end of the worker, fails whatever it left undone, returns its exit status."""
+        """Waits for the end of the worker, lets go of what it left undone, returns its exit status."""
         status = await self.process.wait()
         try:
             # All it said before it died is in the socket; the end of the stream comes after that.
@@ -107,11 +99,11 @@ class Resident:
         how = self._stop_reason or f"its worker was {describe_exit(status)}"
         if self._broken_reason:
             how = f"its worker broke the contract ({self._broken_reason}) and was killed"
-        self._fail_all(how)
+        self._lose_all(how)
         return status
 
     async def stop(self, reason: str) -> None:
-        """Ends the worker; sessions still on it fail with `reason`. Returns when its memory is free."""
+        """Ends the worker; sessions still on it are lost for `reason`. Returns when its memory is free."""
         self._stop_reason = reason
         self._link.send(m.Stop())
         try:
@@ -123,44 +115,51 @@ class Resident:
 
     # ------------------------------------------------------------------ work
 
-    async def answer(self, session: Session) -> None:
-        """Runs a session to its end. Cancelled, it cancels the work in the worker too."""
-        request = session.request
+    async def answer(self, session: Session) -> Loss | None:
+        """Runs a session until it is over, or until this worker is lost to it: then says how.
+
+        Cancelled, it cancels the work in the worker too.
+        """
+        session.loss = None
+        session.at_rest.clear()
         self._sessions[session.id] = session
-        if self._end_of_life:
-            self._fail_all(self._end_of_life)
         self._note_use()
-        self._link.send(
-            m.Submit(
-                session.id,
-                request.prompt,
-                request.sampling,
-                request.limits,
-                request.priority,
-                request.truncation,
-                caller=request.caller,
-                domain=request.domain,
-            )
-        )
+        if self._end_of_life:
+            self._lose_all(self._end_of_life)
+        elif not self._broken.is_set():
+            session.submitted(time.monotonic())
+            self._link.send(_submission(session))
         try:
-            await self._await_lane(session)
-            await session.ended.wait()
+            await session.at_rest.wait()
         finally:
-            if self._sessions.pop(session.id, None) is not None and not session.ended.is_set():
+            # Whoever is still listed was not ended by the worker.
+            if self._sessions.pop(session.id, None) is not None:
                 self._link.send(m.Cancel(session.id))
             self._note_use()
+        return session.loss
 
     def cut(self, session: Session) -> None:
         """The session's time is up: its End will come with what there is."""
         session.is_cut_by_deadline = True
         self._link.send(m.Cancel(session.id))
 
+    def end(self, session: Session, end: m.End) -> None:
+        """Closes a session with a receipt that says who answered."""
+        session.end(
+            end,
+            time.monotonic(),
+            model=self.model,
+            model_sha256=self.sha256,
+            engine_build=self.engine_build,
+            degraded=bool(self.degraded),
+        )
+
     async def ask(self, question: m.Tokenize | m.Detokenize | m.Render, kind: type[R]) -> R:
         """One question to the tokenizer or template. Raises what the worker refuses it with."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._questions[question.id] = (kind, future)
         if self._end_of_life:
-            self._fail_all(self._end_of_life)
+            self._lose_all(self._end_of_life)
         self._link.send(question)
         try:
             reply = await future
@@ -168,23 +167,6 @@ class Resident:
             self._questions.pop(question.id, None)
         assert isinstance(reply, kind)
         return reply
-
-    async def _await_lane(self, session: Session) -> None:
-        limit_ms = session.request.max_queue_ms
-        if limit_ms is None:
-            return
-        try:
-            async with asyncio.timeout(limit_ms / 1000):
-                await session.begun.wait()
-        except TimeoutError:
-            session.fail(
-                errors.Busy(
-                    f"no lane of {self.model} came free within {limit_ms} ms; try again shortly",
-                    model=self.model,
-                    retry_after_ms=1000,
-                )
-            )
-            self._link.send(m.Cancel(session.id))
 
     def _note_use(self) -> None:
         if self._sessions:
@@ -202,8 +184,7 @@ class Resident:
                 self._on_step(message)
             case m.Admitted():
                 if (session := self._sessions.get(message.id)) is not None:
-                    session.admitted(message)
-                    session.progress("prefill", 0.0)
+                    session.admitted(message, time.monotonic())
             case m.Refused():
                 self._on_refused(message)
             case m.Tokens() | m.Text() | m.Rendered():
@@ -220,23 +201,19 @@ class Resident:
                 self._on_load_failed(message)
 
     def _on_step(self, step: m.Step) -> None:
-        sessions = self._sessions
+        sessions, now = self._sessions, time.monotonic()
         for id in step.begun:
             if (session := sessions.get(id)) is not None:
-                session.begin()
+                session.begin(now)
         for delta in step.deltas:
             self.num_tokens_generated += delta.num_tokens
             if (session := sessions.get(delta.id)) is not None:
-                session.delta(delta)
+                if len(session.history.tokens) + delta.num_tokens > self.facts.context_tokens:
+                    raise WireError("more tokens of an answer than its context holds")
+                session.delta(delta, now)
         for end in step.ends:
-            if (session := sessions.get(end.id)) is not None:
-                session.end(
-                    end,
-                    model=self.model,
-                    model_sha256=self.sha256,
-                    engine_build=self.engine_build,
-                    degraded=bool(self.degraded),
-                )
+            if (session := sessions.pop(end.id, None)) is not None:
+                self.end(session, end)
         self.num_running, self.num_queued, self.used_cells = (
             step.num_running,
             step.num_queued,
@@ -244,16 +221,8 @@ class Resident:
         )
 
     def _on_refused(self, message: m.Refused) -> None:
-        kind = _REFUSALS.get(message.error)
-        if kind is None:
-            raise WireError(f"a refusal with the unknown error {message.error[:40]!r}")
-        error = kind(
-            message.message,
-            model=self.model,
-            needed_tokens=message.needed_tokens,
-            available_tokens=message.available_tokens,
-        )
-        if (session := self._sessions.get(message.id)) is not None:
+        error = refusal(message, self.model)
+        if (session := self._sessions.pop(message.id, None)) is not None:
             session.fail(error)
         elif (question := self._questions.get(message.id)) is not None and not question[1].done():
             question[1].set_exception(error)
@@ -294,18 +263,30 @@ class Resident:
             raise WorkerDied(await self.process.wait(), self._link.phase, self._broken_reason)
         return future.result()
 
-    def _fail_all(self, how: str) -> None:
+    def _lose_all(self, how: str) -> None:
         self._end_of_life = how
-        for session in list(self._sessions.values()):
-            session.fail(
-                errors.WorkerCrashed(
-                    f"request {session.request_id} was lost because {how}; ask again, "
-                    f"{self.model} loads by itself",
-                    model=self.model,
-                )
-            )
+        now, sessions = time.monotonic(), list(self._sessions.values())
+        num_at_work = sum(session.history.is_at_work for session in sessions) + len(self._questions)
+        for session in sessions:
+            verdict = session.history.lose(now, is_alone=num_at_work == 1)
+            session.lose(Loss(how, is_wanted=bool(self._stop_reason), verdict=verdict))
         for _, future in list(self._questions.values()):
             if not future.done():
                 future.set_exception(
                     errors.WorkerCrashed(f"the question was lost because {how}; ask again", model=self.model)
                 )
+
+
+def _submission(session: Session) -> m.Submit:
+    request, told = session.request, session.history.tokens
+    return m.Submit(
+        session.id,
+        request.prompt,
+        request.sampling,
+        request.limits,
+        request.priority,
+        request.truncation,
+        caller=request.caller,
+        domain=request.domain,
+        resume=m.Resume(told.tolist()) if told else None,
+    )

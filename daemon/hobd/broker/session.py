@@ -1,17 +1,19 @@
 """One caller's generation while it is under way: events in from the worker, out to the caller.
 
-Must hold the only copy of the answer in this process and drop it as it is read. Made by broker.py; fed
-by resident.py; read by api/inference.py.
+Must hold the only text of the answer in this process and drop it as it is read; the ids of its tokens stay
+until it is over, so that another worker can go on. Made by broker.py; taken from worker to worker by
+course.py; fed by resident.py; read by api/inference.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
+from hobd.broker.recovery import History, Loss, Stage
 from hobd.broker.request import Event, Finished, Progress, Receipt, Request, Started, TokenDelta
-from hobd.errors import HobError
+from hobd.errors import HobError, WorkerCrashed
 from hobd.wire import messages as m
 
 
@@ -22,10 +24,14 @@ class Session:
         self.id = id
         self.request_id = f"r{id:x}"
         self.request = request
-        self.begun = asyncio.Event()  # first tokens were computed, or it is over
-        self.ended = asyncio.Event()
+        self.history = History()
+        self.has_begun = False  # it had a lane
+        self.is_over = False
+        self.at_rest = asyncio.Event()  # no worker is at it: it is over, or was lost
+        self.loss: Loss | None = None
+        self.on_trusted: Callable[[], None] = _ignore
         self.is_cut_by_deadline = False
-        self.load_ms = 0  # waiting for the model
+        self.load_ms = 0  # waiting for the model at first
         self._events: deque[Event] = deque()
         self._error: HobError | None = None
         self._wake = asyncio.Event()
@@ -33,6 +39,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.request_id})"
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether a worker understood the prompt and counted it."""
+        return self._admitted is not None
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """What happens, until Finished. Raises the HobError that ended the session."""
@@ -52,21 +63,51 @@ class Session:
     def progress(self, stage: str, fraction: float) -> None:
         self._push(Progress(stage, fraction))
 
-    def started(self, model: str) -> None:
+    def started(self, model: str, now: float) -> None:
+        self.history.enter(Stage.AWAY, now)
         self._push(Started(self.request_id, model))
 
-    def admitted(self, message: m.Admitted) -> None:
-        self._admitted = message
+    def submitted(self, now: float) -> None:
+        """A worker gets it, for the first time or anew."""
+        self.history.enter(Stage.INTAKE, now)
 
-    def begin(self) -> None:
-        self.begun.set()
+    def admitted(self, message: m.Admitted, now: float) -> None:
+        first, self._admitted = self._admitted or message, message
+        # The same request makes the same prompt. If not, what was told does not belong to this one.
+        if message != first:
+            self.fail(
+                WorkerCrashed(
+                    f"request {self.request_id} cannot go on after its worker died: its prompt became "
+                    f"another ({first.num_prompt_tokens} tokens, now {message.num_prompt_tokens}); ask again"
+                )
+            )
+        self.history.enter(Stage.QUEUED, now)
+        self.progress("prefill", 0.0)
 
-    def delta(self, delta: m.Delta) -> None:
+    def begin(self, now: float) -> None:
+        self.has_begun = True
+        self.history.enter(Stage.PREFILL, now)
+
+    def delta(self, delta: m.Delta, now: float) -> None:
+        if self.history.tell(delta.tokens, now):
+            self.on_trusted()
         self._push(TokenDelta(delta.text, delta.num_tokens, delta.logprobs))
 
-    def end(self, end: m.End, *, model: str, model_sha256: str, engine_build: str, degraded: bool) -> None:
-        """The worker's last word: the counts of the receipt."""
-        admitted = self._admitted
+    def lose(self, loss: Loss) -> None:
+        """Its worker is gone; another one may go on."""
+        self.loss = loss
+        self.at_rest.set()
+
+    def end(
+        self, end: m.End, now: float, *, model: str, model_sha256: str, engine_build: str, degraded: bool
+    ) -> None:
+        """The last word: the counts of the receipt."""
+        if self.is_over:
+            return
+        admitted, history = self._admitted, self.history
+        history.enter(Stage.AWAY, now)
+        load_ms = self.load_ms + history.spent_ms(Stage.AWAY)
+        queue_ms, prefill_ms, decode_ms = self._worker_times(end)
         receipt = Receipt(
             request_id=self.request_id,
             model=model,
@@ -77,28 +118,50 @@ class Session:
             num_prompt_tokens=end.num_prompt_tokens,
             num_cached_tokens=end.num_cached_tokens,
             num_completion_tokens=end.num_completion_tokens,
-            queue_ms=self.load_ms + end.queue_us // 1000,
-            load_ms=self.load_ms,
-            prefill_ms=end.prefill_us // 1000,
-            decode_ms=end.decode_us // 1000,
+            queue_ms=load_ms + queue_ms,
+            load_ms=load_ms,
+            prefill_ms=prefill_ms,
+            decode_ms=decode_ms,
             num_dropped_tokens=admitted.num_dropped_tokens if admitted else 0,
+            resumed=history.num_deaths > 0,
             degraded=degraded,
         )
         reason = "deadline" if self.is_cut_by_deadline and end.reason == "cancelled" else end.reason
         self._push(Finished(reason, end.stop, receipt))
         self._close()
 
+    def end_so_far(self) -> m.End:
+        """What a worker would say to end it now, if it had one."""
+        return m.End(
+            id=self.id,
+            reason="cancelled",
+            stop="",
+            num_prompt_tokens=self._admitted.num_prompt_tokens if self._admitted else 0,
+            num_cached_tokens=0,
+            num_completion_tokens=len(self.history.tokens),
+            queue_us=0,
+            prefill_us=0,
+            decode_us=0,
+        )
+
     def fail(self, error: HobError) -> None:
         """Ends the session with an error, unless it is over already."""
-        if not self.ended.is_set():
+        if not self.is_over:
             self._error = error
             self._close()
 
     # ------------------------------------------------------------------ private steps
 
+    def _worker_times(self, end: m.End) -> tuple[int, int, int]:
+        """Milliseconds in its queue, in prefill and in decode; of several workers the last knows its own."""
+        spent = self.history.spent_ms
+        if self.history.num_losses:
+            return spent(Stage.INTAKE, Stage.QUEUED), spent(Stage.PREFILL), spent(Stage.DECODE)
+        return end.queue_us // 1000, end.prefill_us // 1000, end.decode_us // 1000
+
     def _close(self) -> None:
-        self.begun.set()
-        self.ended.set()
+        self.is_over = True
+        self.at_rest.set()
         self._wake.set()
 
     def _push(self, event: Event) -> None:
@@ -118,3 +181,7 @@ class Session:
                 events.popleft()
             return TokenDelta("".join(texts), count, logprobs)
         return event
+
+
+def _ignore() -> None:
+    """Nobody waits for it to be trusted."""

@@ -106,6 +106,12 @@ class ChatPrompt(Value, frozen=True, tag="chat"):
 Prompt = TextPrompt | TokensPrompt | ChatPrompt
 
 
+class Resume(Value, frozen=True):
+    """An answer whose worker died: the tokens of it that were told, in order. Text is made of them anew."""
+
+    tokens: list[TokenId]
+
+
 class Submit(Message, frozen=True, tag=True):
     id: Id
     prompt: Prompt
@@ -115,6 +121,7 @@ class Submit(Message, frozen=True, tag=True):
     truncation: str  # "", drop_oldest_messages, keep_end
     caller: Line = ""  # shares of a class are fair between callers
     domain: Line = ""  # whose cached prefixes it uses and adds to; "": none's
+    resume: Resume | None = None
 
 
 class Cancel(Message, frozen=True, tag=True):
@@ -196,10 +203,16 @@ class Logprob(Value, frozen=True):
 
 
 class Delta(Value, frozen=True):
+    """What `tokens` added to the text. The last of them may have text that is still held back."""
+
     id: Id
     text: str
-    num_tokens: Count
     logprobs: list[Logprob]
+    tokens: list[TokenId]
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.tokens)
 
 
 class End(Value, frozen=True):
@@ -217,7 +230,7 @@ class End(Value, frozen=True):
 class Step(Message, frozen=True, tag=True):
     """All that one decode step brought, for all sequences, and how full the worker is."""
 
-    begun: list[Id]  # sequences of which the first tokens were computed
+    begun: list[Id]  # sequences that got a lane; told before their first tokens are computed
     deltas: list[Delta]
     ends: list[End]
     num_running: Count

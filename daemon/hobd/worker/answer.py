@@ -6,6 +6,8 @@ by loop.py on the loop's thread.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hobd.wire.messages import Delta, End, Limits, Logprob
 from hobd.worker.engine import Sampler
 from hobd.worker.sequence import EndReason, Sequence
@@ -20,11 +22,11 @@ class Answer:
         "_first_token_ns",
         "_last_token_ns",
         "_logprobs",
-        "_num_tokens",
         "_started_ns",
         "_stop",
         "_stream",
         "_text",
+        "_tokens",
         "is_silent",
         "num_logprobs",
         "sampler",
@@ -39,7 +41,7 @@ class Answer:
         self._stop = ""
         self._text = ""
         self.is_silent = True  # nothing of it was told yet
-        self._num_tokens = 0
+        self._tokens: list[int] = []
         self._logprobs: list[Logprob] = []
         self._arrived_ns = now_ns
         self._started_ns = self._first_token_ns = self._last_token_ns = 0
@@ -51,12 +53,18 @@ class Answer:
             self._started_ns = now_ns
         return is_first
 
-    def take(self, piece: bytes, logprob: Logprob | None, now_ns: int) -> bool:
+    def replay(self, pieces: Iterable[bytes]) -> None:
+        """Takes over where another worker stopped, with the pieces of all tokens that it told of."""
+        # The text that they make certain was told with them; what they leave open is held back as it was.
+        for piece in pieces:
+            self._stream.push(piece)
+
+    def take(self, token: int, piece: bytes, logprob: Logprob | None, now_ns: int) -> bool:
         """Adds one token. True when a stop string is complete: nothing may follow."""
         if not self._first_token_ns:
             self._first_token_ns = now_ns
         self._last_token_ns = now_ns
-        self._num_tokens += 1
+        self._tokens.append(token)
         if logprob is not None:
             self._logprobs.append(logprob)
         pushed = self._stream.push(piece)
@@ -74,14 +82,14 @@ class Answer:
         """The last text and the final counts. Frees the sampler."""
         if reason is not EndReason.STOP:
             self._text += self._stream.flush()
-        last = self._cut_delta() if self._text or self._num_tokens else None
+        last = self._cut_delta() if self._text or self._tokens else None
         if self.sampler is not None:
             self.sampler.close()
         return last, self._counts(reason, now_ns)
 
     def _cut_delta(self) -> Delta:
-        delta = Delta(self.sequence.id, self._text, self._num_tokens, self._logprobs)
-        self._text, self._num_tokens, self._logprobs = "", 0, []
+        delta = Delta(self.sequence.id, self._text, self._logprobs, self._tokens)
+        self._text, self._logprobs, self._tokens = "", [], []
         self.is_silent = False
         return delta
 

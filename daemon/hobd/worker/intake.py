@@ -105,21 +105,28 @@ class Intake:
         if not prepared.tokens:
             raise Refusal("InvalidRequest", "the prompt is empty; send at least one token of text")
         self._check_tokens([token for token, _ in request.sampling.logit_bias])
-        limits = request.limits
+        limits, told = request.limits, request.resume.tokens if request.resume else []
+        self._check_tokens(told)
         sequence = Sequence(
             request.id,
             prepared.tokens,
+            generated=told,
             priority=request.priority,
             max_tokens=limits.max_tokens,
             ignore_eos=limits.ignore_eos,
             domain=request.domain,
             caller=request.caller,
         )
-        sampler = self._engine.new_sampler(request.sampling, prepared.tokens)
+        if len(sequence.tokens) > self._available:
+            raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")
+        # Penalties look back on prompt and answer alike, so the sampler need not know where one ends.
+        sampler = self._engine.new_sampler(request.sampling, sequence.tokens)
+        answer = Answer(sequence, sampler, limits, now_ns=now_ns)
+        answer.replay(map(self._engine.piece, told))
         self._send(
             m.Admitted(request.id, len(prepared.tokens), prepared.num_dropped, prepared.template_sha256)
         )
-        self._submit(Answer(sequence, sampler, limits, now_ns=now_ns))
+        self._submit(answer)
 
     # ------------------------------------------------------------------ prompts
 

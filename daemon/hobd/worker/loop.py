@@ -117,6 +117,8 @@ class Loop:
                 self._begun.append(sequence.id)
             tokens = sequence.tokens[work.start : work.start + work.count]
             slices.append(Slice(sequence.lane or 0, work.start, tokens, work.wants_logits))
+        if self._begun:
+            self._emit()  # before the decode: whoever makes it die is then known to have had a lane
         self._in_prefill = frozenset(work.sequence.id for work in plan.work if work.count > 1)
         try:
             engine.decode(slices)
@@ -166,7 +168,7 @@ class Loop:
                 logprob = None
                 if answer.num_logprobs is not None:
                     logprob = self._engine.logprob(row, outcome.token, answer.num_logprobs)
-                if answer.take(self._engine.piece(outcome.token), logprob, now_ns):
+                if answer.take(outcome.token, self._engine.piece(outcome.token), logprob, now_ns):
                     self._scheduler.finish(outcome.sequence.id)
                     end = EndReason.STOP
             if end is not None:

@@ -6,6 +6,7 @@ Must stay pure: no clock, no I/O. Made by intake.py, moved through its states by
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Sequence as Tokens
 from enum import Enum
 
 
@@ -62,19 +63,23 @@ class Sequence:
     def __init__(
         self,
         id: int,
-        prompt: list[int],
+        prompt: Tokens[int],
         *,
+        generated: Tokens[int] = (),
         priority: int = 1,
         max_tokens: int | None = None,
         ignore_eos: bool = False,
         domain: str = "",
         caller: str = "",
     ) -> None:
-        """`domain`: whose cached prefixes it may use and add to; empty for none. `caller`: who shares."""
+        """`generated` is what another worker had sampled before it died.
+
+        `domain`: whose cached prefixes it may use and add to; empty for none. `caller`: who shares.
+        """
         if not prompt:
             raise ValueError("a sequence needs at least one token")
         self.id = id
-        self.tokens = prompt
+        self.tokens = [*prompt, *generated]
         self.num_prompt = len(prompt)
         self.priority = priority
         self.max_tokens = max_tokens

@@ -39,6 +39,14 @@ def test_newline_that_is_there_is_not_doubled() -> None:
     assert screen.getvalue() == "done\n"
 
 
+@pytest.mark.parametrize(("text", "is_mid_line"), [("", False), ("half", True), ("whole\n", False)])
+def test_nothing_is_drawn_behind_half_a_line(text: str, is_mid_line: bool) -> None:
+    screen, pipe = Writer(Screen()), Writer(io.StringIO())
+    screen.write(text)
+    pipe.write(text)
+    assert screen.is_mid_line is is_mid_line and not pipe.is_mid_line
+
+
 def test_pipe_gets_the_text_as_it_is() -> None:
     pipe = io.StringIO()
     writer = Writer(pipe)

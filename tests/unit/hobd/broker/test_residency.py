@@ -65,6 +65,22 @@ def test_model_on_its_way_out_is_to_be_asked_for_again() -> None:
     assert residency.acquire("a").action is Action.LOAD
 
 
+def test_model_that_dies_in_use_keeps_its_place_and_its_leases() -> None:
+    residency = Residency(1)
+    residency.acquire("a")
+    residency.loaded("a")
+    assert residency.died("a") and residency.place("a") is Place.LOADING
+    with pytest.raises(Busy):
+        residency.acquire("b")
+    assert residency.acquire("a").action is Action.WAIT and residency.leases("a") == 2
+
+
+def test_model_that_dies_unused_is_absent() -> None:
+    residency = Residency(1)
+    given_ready(residency, "a")
+    assert not residency.died("a") and residency.place("a") is Place.ABSENT
+
+
 class AnyTraffic(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -106,6 +122,11 @@ class AnyTraffic(RuleBasedStateMachine):
     def leave(self, model: str) -> None:
         if self.residency.place(model) is Place.LEAVING:
             self.residency.left(model)
+
+    @rule(model=st.sampled_from(MODELS))
+    def die(self, model: str) -> None:
+        if self.residency.place(model) is Place.READY:
+            assert self.residency.died(model) is (self.leases[model] > 0)
 
     @rule(model=st.sampled_from(MODELS), pinned=st.booleans())
     def pin(self, model: str, pinned: bool) -> None:

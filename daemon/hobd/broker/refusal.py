@@ -1,0 +1,35 @@
+"""Turns a worker's refusal into an error of ours.
+
+Must believe no class but those a worker may name: anything else is a breach of the contract. Called by
+resident.py.
+"""
+
+from __future__ import annotations
+
+from hobd import errors
+from hobd.wire import messages as m
+from hobd.wire.framing import WireError
+
+_KINDS: dict[str, type[errors.HobError]] = {
+    cls.__name__: cls
+    for cls in (
+        errors.InvalidRequest,
+        errors.PromptTooLong,
+        errors.ModelUnusable,
+        errors.NotSupported,
+        errors.OutOfMemory,
+    )
+}
+
+
+def refusal(message: m.Refused, model: str) -> errors.HobError:
+    """The error for the caller. Raises WireError when the worker names none that it may."""
+    kind = _KINDS.get(message.error)
+    if kind is None:
+        raise WireError(f"a refusal with the unknown error {message.error[:40]!r}")
+    return kind(
+        message.message,
+        model=model,
+        needed_tokens=message.needed_tokens,
+        available_tokens=message.available_tokens,
+    )

@@ -1,0 +1,65 @@
+"""Real llama.cpp, killed in mid-answer: another worker says what the first one would have said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+from hob_client import Client
+from hob_client.events import Event
+
+from tests.daemon import RunningDaemon
+
+pytestmark = pytest.mark.model
+
+SAMPLERS = {
+    "greedy": {"temperature": 0},
+    "sampled": {"temperature": 1.0, "seed": 7},
+    "penalties": {
+        "temperature": 0.8,
+        "seed": 3,
+        "repeat_penalty": 1.3,
+        "penalty_last_n": 48,
+        "dry": {"multiplier": 0.8, "base": 1.75, "allowed_length": 2},
+    },
+}
+
+
+def stream_and_kill(client: Client, model: str, prompt: str, **options: object) -> list[Event]:
+    """All events of an answer whose worker is killed after some of its tokens."""
+    events: list[Event] = []
+    is_killed = False
+    for event in client.generate(model, prompt, ignore_eos=True, **options):
+        events.append(event)
+        if not is_killed and sum(len(event.text) for event in events) >= 40:
+            psutil.Process(client.status().residents[0].worker_pid).kill()
+            is_killed = True
+    return events
+
+
+@pytest.mark.parametrize("options", SAMPLERS.values(), ids=SAMPLERS)
+def test_answer_after_a_kill_equals_the_undisturbed_one(
+    real_daemon: RunningDaemon, starter_model: Path, options: dict[str, object]
+) -> None:
+    real_daemon.add_model("starter", starter_model)
+    prompt = "Once upon a time there was a"
+    with real_daemon.start().client() as client:
+        whole = client.complete("starter", prompt, ignore_eos=True, max_tokens=64, **options)
+        events = stream_and_kill(client, "starter", prompt, max_tokens=64, **options)
+    assert "".join(event.text for event in events) == whole.text
+    receipt = events[-1].done
+    assert receipt is not None and receipt.resumed and receipt.num_completion_tokens == 64
+
+
+def test_tiny_models_answer_survives_three_kills(real_daemon: RunningDaemon, tiny_model: Path) -> None:
+    real_daemon.add_model("tiny", tiny_model)
+    with real_daemon.start().client() as client:
+        whole = client.complete("tiny", "hello", temperature=0, ignore_eos=True, max_tokens=300)
+        events, num_kills = [], 0
+        for event in client.generate("tiny", "hello", temperature=0, ignore_eos=True, max_tokens=300):
+            events.append(event)
+            if event.text and num_kills < 3 and client.status().residents:
+                psutil.Process(client.status().residents[0].worker_pid).kill()
+                num_kills += 1
+    assert "".join(event.text for event in events) == whole.text and num_kills == 3
