@@ -27,7 +27,10 @@ class RunningDaemon:
         self.socket = home / "run" / "hob.sock"
         self.log_path = home / "hobd.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self._program = [str(FAKE)] if fake_workers else ["-I", "-m", "hobd"]
+        # One engine thread: two would spin at each other's barriers when anything else wants a core, and a
+        # test of seconds would take minutes.
+        real = ["-I", "-m", "hobd", "--set", "engine.threads=1"]
+        self._program = [str(FAKE)] if fake_workers else real
 
     @property
     def environment(self) -> dict[str, str]:

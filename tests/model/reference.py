@@ -22,6 +22,7 @@ L.llama_log_set(quiet, ctypes.c_void_p(0))
 model = L.llama_model_load_from_file(sys.argv[1].encode(), L.llama_model_default_params())
 params = L.llama_context_default_params()
 params.n_ctx = 512
+params.n_threads = params.n_threads_batch = 1
 context = L.llama_init_from_model(model, params)
 vocab = L.llama_model_get_vocab(model)
 sampler = L.llama_sampler_init_greedy()
