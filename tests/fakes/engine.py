@@ -40,7 +40,8 @@ class FakeEngine:
             num_cache_lanes=settings.num_cache_lanes,
             total_cells=max(settings.kv_cells, settings.context_tokens or 512),
             batch_tokens=settings.batch_tokens,
-            num_threads=1,
+            num_threads=2,
+            computes_on_cpu=True,
             vocabulary=VOCABULARY,
             weights_bytes=1,
             template=TEMPLATE,
@@ -97,6 +98,9 @@ class FakeEngine:
         assert not self._lanes.get(target), "a lane must be forgotten before it is used again"
         assert len(self._lanes[source]) >= count, "only what is computed can be shared"
         self._lanes[target] = self._lanes[source][:count]
+
+    def use_threads(self, count: int) -> None:
+        assert 1 <= count <= self.facts.num_threads
 
     def interrupt(self) -> None:
         self._interrupted.set()

@@ -36,7 +36,10 @@ class Facts:
     num_cache_lanes: int  # 0 where this model's memory cannot share a prefix: then none is kept or reused
     total_cells: int  # KV cells that all lanes share
     batch_tokens: int
-    num_threads: int
+    num_threads: int  # that compute at most
+    computes_on_cpu: (
+        bool  # the threads do all the work, so what they got of the cores tells how busy those are
+    )
     vocabulary: int
     weights_bytes: int
     template: str | None
@@ -111,6 +114,9 @@ class Engine(Protocol):
 
         Only with cache lanes: not every model's memory can.
         """
+
+    def use_threads(self, count: int) -> None:
+        """So many threads compute from the next decode on."""
 
     def interrupt(self) -> None:
         """Makes a decode under way end early. Safe from any thread."""

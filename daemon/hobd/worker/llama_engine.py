@@ -106,6 +106,9 @@ class LlamaEngine:
     def copy(self, source: int, target: int, count: int) -> None:
         L.llama_memory_seq_cp(self._memory, source, target, 0, count)
 
+    def use_threads(self, count: int) -> None:
+        L.llama_set_n_threads(self._context, count, count)
+
     def interrupt(self) -> None:
         self._abort_flag[0] = b"x"
 
@@ -271,6 +274,7 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         total_cells=int(L.llama_n_ctx(context)),
         batch_tokens=settings.batch_tokens,
         num_threads=_num_threads(settings),
+        computes_on_cpu=not L.llama_supports_gpu_offload(),
         vocabulary=vocabulary,
         weights_bytes=int(L.llama_model_size(model)),
         template=template.decode("utf-8", "replace") if template else None,

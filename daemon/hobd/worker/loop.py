@@ -17,6 +17,7 @@ from hobd.worker.lanes import Copy, Forget
 from hobd.worker.plan import Plan, Sampled
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason
+from hobd.worker.threads import Threads
 
 # Prompt tokens computed in a step in which somebody waits for the next token, until steps have been timed.
 CHUNK_TOKENS = 128
@@ -41,6 +42,7 @@ class Loop:
             chunk_tokens=CHUNK_TOKENS,
             is_end=engine.is_end,
         )
+        self._threads = Threads(facts.num_threads if facts.computes_on_cpu else 1)
         self._answers: dict[int, Answer] = {}
         self._inbox: SimpleQueue[Answer | int | None] = SimpleQueue()
         # Ids whose prompt is being computed right now: only these are worth interrupting a step for.
@@ -105,7 +107,6 @@ class Loop:
     # ------------------------------------------------------------------ step
 
     def _step(self, plan: Plan) -> None:
-        engine = self._engine
         self._change_lanes(plan)
         if not plan.work:
             return
@@ -121,7 +122,7 @@ class Loop:
             self._emit()  # before the decode: whoever makes it die is then known to have had a lane
         self._in_prefill = frozenset(work.sequence.id for work in plan.work if work.count > 1)
         try:
-            engine.decode(slices)
+            self._decode(slices)
         except Interrupted:
             return
         except MemoryShort:
@@ -134,6 +135,14 @@ class Loop:
         if sampled:  # only reading a row waits for the end of the computation, wherever that runs
             self._scheduler.note_step(plan, (time.monotonic_ns() - now_ns) // 1000)
         self._take(self._scheduler.commit(plan, sampled))
+
+    def _decode(self, slices: list[Slice]) -> None:
+        """Raises what the engine's decode does. Only the decode is timed: all threads work at it."""
+        began_ns, cpu_ns = time.monotonic_ns(), time.process_time_ns()
+        self._engine.decode(slices)
+        wall_us = (time.monotonic_ns() - began_ns) // 1000
+        if self._threads.note(wall_us, (time.process_time_ns() - cpu_ns) // 1000):
+            self._engine.use_threads(self._threads.num)
 
     def _change_lanes(self, plan: Plan) -> None:
         for change in plan.changes:
