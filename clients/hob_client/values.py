@@ -95,6 +95,12 @@ class Resident:
     architecture: str
     memory: tuple[MemoryLine, ...]
     num_tokens_generated: int
+    cached_cells: int
+    num_threads_computing: int
+    num_prompt_tokens: int
+    num_cached_tokens: int
+    num_drafted_tokens: int
+    num_accepted_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

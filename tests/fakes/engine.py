@@ -42,6 +42,7 @@ class FakeEngine:
             batch_tokens=settings.batch_tokens,
             num_threads=2,
             computes_on_cpu=True,
+            speculates=settings.speculates,
             vocabulary=VOCABULARY,
             weights_bytes=1,
             template=TEMPLATE,
@@ -78,8 +79,9 @@ class FakeEngine:
             assert piece.start == len(lane), "a slice must continue its lane"
             lane += enumerate(piece.tokens, self._num_cells)
             self._num_cells += len(piece.tokens)
-            if piece.wants_logits:
-                self._rows.append(next_token([token for _, token in lane], self._answer_length))
+            tokens = [token for _, token in lane]
+            for end in range(len(tokens) - piece.num_rows + 1, len(tokens) + 1):
+                self._rows.append(next_token(tokens[:end], self._answer_length))
 
     @property
     def used_cells(self) -> int:
@@ -93,6 +95,10 @@ class FakeEngine:
 
     def forget(self, lane: int) -> None:
         self._lanes.pop(lane, None)
+
+    def trim(self, lane: int, length: int) -> None:
+        assert 0 < length < len(self._lanes[lane]), "nothing is there to be taken back"
+        del self._lanes[lane][length:]
 
     def copy(self, source: int, target: int, count: int) -> None:
         assert not self._lanes.get(target), "a lane must be forgotten before it is used again"

@@ -67,7 +67,7 @@ def misbehave(sock: socket.socket, behaviour: str) -> None:
     elif behaviour == "huge-frame":
         sock.sendall(struct.pack("<I", m.MAX_FRAME_TO_BROKER_BYTES + 1))
     elif behaviour == "early-step":
-        sock.sendall(encode(m.Hello(m.WIRE_VERSION, "fake", "none")) + encode(m.Step([], [], [], 0, 0, 0)))
+        sock.sendall(encode(m.Hello(m.WIRE_VERSION, "fake", "none")) + encode(m.Step([], [], [], m.Tally())))
     time.sleep(30)
 
 

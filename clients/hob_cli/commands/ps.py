@@ -16,7 +16,19 @@ from hob_cli.render import age, print_json, print_table, record, size
 if TYPE_CHECKING:
     from hob_client.values import Resident, Status
 
-_HEADER = ("MODEL", "STATE", "LANES", "QUEUED", "CELLS", "MEMORY", "THREADS", "IDLE", "NOTE", "SANDBOX")
+_HEADER = (
+    "MODEL",
+    "STATE",
+    "LANES",
+    "QUEUED",
+    "CELLS",
+    "REUSED",
+    "MEMORY",
+    "THREADS",
+    "IDLE",
+    "NOTE",
+    "SANDBOX",
+)
 
 
 @click.command("ps")
@@ -40,12 +52,26 @@ def _row(resident: Resident) -> tuple[str, ...]:
         f"{resident.num_running}/{resident.num_lanes}",
         str(resident.num_queued),
         f"{resident.used_cells}/{resident.total_cells}",
+        _reused(resident),
         size(resident.resident_bytes),
-        str(resident.num_threads),
+        _threads(resident),
         age(resident.idle_since),
         _note(resident),
         resident.sandbox or "-",
     )
+
+
+def _reused(resident: Resident) -> str:
+    """How much of all prompts the prefix cache had."""
+    if not resident.num_prompt_tokens:
+        return "-"
+    return f"{resident.num_cached_tokens / resident.num_prompt_tokens:.0%}"
+
+
+def _threads(resident: Resident) -> str:
+    """Those that compute, and of how many if the others stand back."""
+    computing = resident.num_threads_computing
+    return f"{computing}/{resident.num_threads}" if computing else str(resident.num_threads)
 
 
 def _note(resident: Resident) -> str:

@@ -118,7 +118,7 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
 
 
 def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
-    facts = tenant.facts
+    facts, tally = tenant.facts, tenant.tally
     return models_pb2.Resident(
         model=tenant.model,
         residency=_RESIDENCIES[broker.place(tenant.model)],
@@ -126,9 +126,9 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         resident_bytes=resident_bytes(tenant.process.pid),
         context_tokens=facts.context_tokens,
         num_lanes=facts.num_lanes,
-        num_running=tenant.num_running,
-        num_queued=tenant.num_queued,
-        used_cells=tenant.used_cells,
+        num_running=tally.num_running,
+        num_queued=tally.num_queued,
+        used_cells=tally.used_cells,
         total_cells=facts.total_cells,
         num_threads=facts.num_threads,
         degraded=tenant.degraded,
@@ -139,6 +139,12 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         num_restarts=broker.num_restarts.get(tenant.model, 0),
         architecture=facts.architecture,
         num_tokens_generated=tenant.num_tokens_generated,
+        cached_cells=tally.cached_cells,
+        num_threads_computing=tally.num_threads,
+        num_prompt_tokens=tally.num_prompt_tokens,
+        num_cached_tokens=tally.num_cached_tokens,
+        num_drafted_tokens=tally.num_drafted_tokens,
+        num_accepted_tokens=tally.num_accepted_tokens,
     )
 
 

@@ -103,6 +103,7 @@ class Loading:
                     ),  # every lane's token fits into one step
                     num_threads=engine.threads,
                     kv_cells=engine.kv_cells,
+                    speculates=engine.speculation == "auto",
                     degraded=self._quirks.get(hello.engine_build) if workaround is None else workaround,
                 )
             )

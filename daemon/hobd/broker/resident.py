@@ -51,7 +51,8 @@ class Resident:
         self.loaded_at = time.time()
         self.idle_since: float | None = self.loaded_at
         self.load_ms = 0
-        self.num_running = self.num_queued = self.used_cells = self.num_tokens_generated = 0
+        self.num_tokens_generated = 0
+        self.tally = m.Tally()
         self.idle = asyncio.Event()
         self.idle.set()
         self._on_progress = on_progress
@@ -214,11 +215,7 @@ class Resident:
         for end in step.ends:
             if (session := sessions.pop(end.id, None)) is not None:
                 self.end(session, end)
-        self.num_running, self.num_queued, self.used_cells = (
-            step.num_running,
-            step.num_queued,
-            step.used_cells,
-        )
+        self.tally = step.tally
 
     def _on_refused(self, message: m.Refused) -> None:
         error = refusal(message, self.model)

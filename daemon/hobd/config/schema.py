@@ -87,6 +87,12 @@ class Engine(Section, frozen=True, kw_only=True):
     kv_cells: Annotated[
         int, Meta(ge=0, le=67108864, description="Tokens that all sequences hold together. 0: chosen.")
     ] = 0
+    speculation: Annotated[
+        Literal["auto", "off"],
+        Meta(
+            description="auto: tokens are guessed ahead where that makes answers faster. Never changes one."
+        ),
+    ] = "auto"
     load_timeout_seconds: Annotated[
         int, Meta(ge=1, le=86400, description="A model that takes longer to load is given up.")
     ] = 600

@@ -45,6 +45,7 @@ class Load(Message, frozen=True, tag=True):
     num_threads: Count
     kv_cells: Count
     degraded: str
+    speculates: bool = True  # guesses tokens ahead where it pays
 
 
 class Sampling(Value, frozen=True):
@@ -227,16 +228,27 @@ class End(Value, frozen=True):
     decode_us: Count
 
 
+class Tally(Value, frozen=True):
+    """How full a worker is, and what it has done since it was loaded."""
+
+    num_running: Count = 0
+    num_queued: Count = 0
+    num_threads: Count = 0  # that compute now
+    used_cells: Count = 0
+    cached_cells: Count = 0  # of the used ones, those kept for prompts to come
+    num_prompt_tokens: Count = 0
+    num_cached_tokens: Count = 0  # of the prompts', those found in the cache
+    num_drafted_tokens: Count = 0  # guessed ahead
+    num_accepted_tokens: Count = 0  # of those, the ones guessed right
+
+
 class Step(Message, frozen=True, tag=True):
-    """All that one decode step brought, for all sequences, and how full the worker is."""
+    """All that one decode step brought, for all sequences."""
 
     begun: list[Id]  # sequences that got a lane; told before their first tokens are computed
     deltas: list[Delta]
     ends: list[End]
-    num_running: Count
-    num_queued: Count
-    used_cells: Count
-    cached_cells: Count = 0  # of the used ones, those kept for prompts to come
+    tally: Tally
 
 
 class Refused(Message, frozen=True, tag=True):

@@ -22,6 +22,7 @@ class Answer:
         "_first_token_ns",
         "_last_token_ns",
         "_logprobs",
+        "_num_told",
         "_started_ns",
         "_stop",
         "_stream",
@@ -42,6 +43,7 @@ class Answer:
         self._text = ""
         self.is_silent = True  # nothing of it was told yet
         self._tokens: list[int] = []
+        self._num_told = 0
         self._logprobs: list[Logprob] = []
         self._arrived_ns = now_ns
         self._started_ns = self._first_token_ns = self._last_token_ns = 0
@@ -58,6 +60,7 @@ class Answer:
         # The text that they make certain was told with them; what they leave open is held back as it was.
         for piece in pieces:
             self._stream.push(piece)
+            self._num_told += 1
 
     def take(self, token: int, piece: bytes, logprob: Logprob | None, now_ns: int) -> bool:
         """Adds one token. True when a stop string is complete: nothing may follow."""
@@ -88,6 +91,7 @@ class Answer:
         return last, self._counts(reason, now_ns)
 
     def _cut_delta(self) -> Delta:
+        self._num_told += len(self._tokens)
         delta = Delta(self.sequence.id, self._text, self._logprobs, self._tokens)
         self._text, self._logprobs, self._tokens = "", [], []
         self.is_silent = False
@@ -103,7 +107,7 @@ class Answer:
             stop=self._stop,
             num_prompt_tokens=self.sequence.num_prompt,
             num_cached_tokens=self.sequence.num_cached,
-            num_completion_tokens=self.sequence.num_generated,
+            num_completion_tokens=self._num_told,
             queue_us=max(0, started - self._arrived_ns) // 1000,
             prefill_us=max(0, first - started) // 1000,
             decode_us=max(0, last - first) // 1000,

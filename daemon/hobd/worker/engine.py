@@ -24,6 +24,7 @@ class Settings:
     num_threads: int = 0
     kv_cells: int = 0
     degraded: str = ""
+    speculates: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Facts:
     computes_on_cpu: (
         bool  # the threads do all the work, so what they got of the cores tells how busy those are
     )
+    speculates: bool  # guesses tokens ahead: only where the end of a lane can be taken back
     vocabulary: int
     weights_bytes: int
     template: str | None
@@ -49,12 +51,12 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """`tokens` of one lane, at positions from `start` on; `wants_logits` for the last of them."""
+    """`tokens` of one lane, at positions from `start` on; the last `num_rows` of them want logits."""
 
     lane: int
     start: int
     tokens: Sequence[int]
-    wants_logits: bool
+    num_rows: int
 
 
 class EngineError(Exception):
@@ -85,7 +87,7 @@ class Sampler(Protocol):
 
 
 class Engine(Protocol):
-    """One loaded model. `decode`, `forget` and `copy` belong to one thread; the rest to any."""
+    """One loaded model. `decode`, `forget`, `trim` and `copy` belong to one thread; the rest to any."""
 
     facts: Facts
 
@@ -98,7 +100,7 @@ class Engine(Protocol):
         """Whether the model says with this token that it is done."""
 
     def decode(self, slices: Sequence[Slice]) -> None:
-        """Computes all slices; logits rows then count the slices that wanted them, in order.
+        """Computes all slices; logits rows then count the tokens that wanted them, in order.
 
         Raises:
             Interrupted: nothing was kept of any slice.
@@ -108,6 +110,9 @@ class Engine(Protocol):
 
     def forget(self, lane: int) -> None:
         """Gives up all cells of a lane; those that no other lane holds are free."""
+
+    def trim(self, lane: int, length: int) -> None:
+        """Takes back what was computed of a lane after its first `length` cells; only with cache lanes."""
 
     def copy(self, source: int, target: int, count: int) -> None:
         """Lane `target`, which is empty, shares the first `count` cells of `source`; no cell is taken.

@@ -17,6 +17,7 @@ import msgspec
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
 from hobd.worker.engine import Engine
+from hobd.worker.lookup import Lookup
 from hobd.worker.sequence import Sequence
 from hobd.worker.template import Renderer, TemplateError, template_digest
 
@@ -119,6 +120,8 @@ class Intake:
         )
         if len(sequence.tokens) > self._available:
             raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")
+        if self._engine.facts.speculates:
+            sequence.lookup = Lookup(sequence.tokens)
         # Penalties look back on prompt and answer alike, so the sampler need not know where one ends.
         sampler = self._engine.new_sampler(request.sampling, sequence.tokens)
         answer = Answer(sequence, sampler, limits, now_ns=now_ns)

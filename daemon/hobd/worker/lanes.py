@@ -32,7 +32,15 @@ class Copy:
     count: int
 
 
-Change = Forget | Copy
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Free the lane's cells but for the first `length`: what was computed after them was guessed wrong."""
+
+    lane: int
+    length: int
+
+
+Change = Forget | Copy | Trim
 
 
 class Lanes:
@@ -67,6 +75,10 @@ class Lanes:
             self._give_back(lane)
         sequence.lane = None
         sequence.num_computed = 0
+
+    def trim(self, lane: int, length: int) -> None:
+        """The engine computed more of a lane than counts; the accounts never had it."""
+        self._changes.append(Trim(lane, length))
 
     def make_room(self, count: int) -> bool:
         """Evicts entries until `count` cells are free. False if there are not as many."""

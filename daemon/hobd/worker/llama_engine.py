@@ -103,6 +103,9 @@ class LlamaEngine:
     def forget(self, lane: int) -> None:
         L.llama_memory_seq_rm(self._memory, lane, -1, -1)
 
+    def trim(self, lane: int, length: int) -> None:
+        L.llama_memory_seq_rm(self._memory, lane, length, -1)
+
     def copy(self, source: int, target: int, count: int) -> None:
         L.llama_memory_seq_cp(self._memory, source, target, 0, count)
 
@@ -186,9 +189,9 @@ class _Batch:
             self._positions[begin:end] = self._steps[: end - begin] + piece.start
             self._lanes[begin:end] = piece.lane
             self._wanted[begin:end] = 0
-            if piece.wants_logits:
-                self._wanted[end - 1] = 1
-                rows += 1
+            if piece.num_rows:
+                self._wanted[end - piece.num_rows : end] = 1
+                rows += piece.num_rows
         self.struct.n_tokens = end
         self.num_rows = rows
 
@@ -275,6 +278,7 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         batch_tokens=settings.batch_tokens,
         num_threads=_num_threads(settings),
         computes_on_cpu=not L.llama_supports_gpu_offload(),
+        speculates=settings.speculates and _num_cache_lanes(model, settings) > 0,
         vocabulary=vocabulary,
         weights_bytes=int(L.llama_model_size(model)),
         template=template.decode("utf-8", "replace") if template else None,

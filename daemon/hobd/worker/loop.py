@@ -12,9 +12,9 @@ from queue import SimpleQueue
 
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
-from hobd.worker.engine import Engine, Interrupted, MemoryShort, Slice
-from hobd.worker.lanes import Copy, Forget
-from hobd.worker.plan import Plan, Sampled
+from hobd.worker.engine import Engine, Interrupted, MemoryShort, Sampler, Slice
+from hobd.worker.lanes import Copy, Forget, Trim
+from hobd.worker.plan import Plan, Sampled, Work
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason
 from hobd.worker.threads import Threads
@@ -116,11 +116,10 @@ class Loop:
             sequence = work.sequence
             if self._answers[sequence.id].start(now_ns):
                 self._begun.append(sequence.id)
-            tokens = sequence.tokens[work.start : work.start + work.count]
-            slices.append(Slice(sequence.lane or 0, work.start, tokens, work.wants_logits))
+            slices.append(Slice(sequence.lane or 0, work.start, work.tokens, work.num_rows))
         if self._begun:
             self._emit()  # before the decode: whoever makes it die is then known to have had a lane
-        self._in_prefill = frozenset(work.sequence.id for work in plan.work if work.count > 1)
+        self._in_prefill = frozenset(work.sequence.id for work in plan.work if work.is_prompt)
         try:
             self._decode(slices)
         except Interrupted:
@@ -151,32 +150,36 @@ class Loop:
                     self._engine.forget(change.lane)
                 case Copy():
                     self._engine.copy(change.source, change.target, change.count)
+                case Trim():
+                    self._engine.trim(change.lane, change.length)
 
-    def _sample(self, plan: Plan) -> list[int]:
-        wanting = [self._answers[work.sequence.id] for work in plan.work if work.wants_logits]
+    def _sample(self, plan: Plan) -> list[list[int]]:
+        """For each work that wants logits the tokens of its rows, as far as its drafts were right."""
+        wanting = [work for work in plan.work if work.num_rows]
         if not wanting:
             return []
-        tokens = (
-            self._engine.greedy(len(wanting))
-            if any(a.sampler is None for a in wanting)
-            else [0] * len(wanting)
-        )
-        for row, answer in enumerate(wanting):
-            if answer.sampler is not None:
-                tokens[row] = answer.sampler.draw(row, answer.sequence.num_generated)
-                answer.sampler.accept(tokens[row])
-        return tokens
+        samplers = [self._answers[work.sequence.id].sampler for work in wanting]
+        greedy: list[int] = []
+        if None in samplers:
+            greedy = self._engine.greedy(sum(work.num_rows for work in wanting))
+        sampled, row = [], 0
+        for work, sampler in zip(wanting, samplers, strict=True):
+            sampled.append(_draw(work, sampler, row) if sampler else _confirm(work, greedy[row:]))
+            row += work.num_rows
+        return sampled
 
     def _take(self, outcomes: list[Sampled]) -> None:
-        """Turns sampled tokens into text; outcomes come in the order of the logits rows."""
+        """Turns sampled tokens into text."""
         now_ns = time.monotonic_ns()
-        for row, outcome in enumerate(outcomes):
-            answer = self._answers[outcome.sequence.id]
+        for outcome in outcomes:
+            answer = self._answers.get(outcome.sequence.id)
+            if answer is None:
+                continue  # a stop string ended it with one of the step's tokens before
             end = outcome.end
             if outcome.counts:
                 logprob = None
                 if answer.num_logprobs is not None:
-                    logprob = self._engine.logprob(row, outcome.token, answer.num_logprobs)
+                    logprob = self._engine.logprob(outcome.row, outcome.token, answer.num_logprobs)
                 if answer.take(outcome.token, self._engine.piece(outcome.token), logprob, now_ns):
                     self._scheduler.finish(outcome.sequence.id)
                     end = EndReason.STOP
@@ -202,18 +205,26 @@ class Loop:
         if not is_urgent and (not self._unsent or now_ns - self._emitted_ns < EMIT_EVERY_NS):
             return
         deltas = self._deltas + [d for answer in self._unsent.values() if (d := answer.delta()) is not None]
-        scheduler = self._scheduler
-        self._send(
-            m.Step(
-                self._begun,
-                deltas,
-                self._ends,
-                scheduler.num_running,
-                scheduler.num_queued,
-                scheduler.used_cells,
-                scheduler.cached_cells,
-            )
-        )
+        self._send(m.Step(self._begun, deltas, self._ends, self._scheduler.tally(self._threads.num)))
         self._emitted_ns = now_ns
         self._unsent.clear()
         self._begun, self._deltas, self._ends = [], [], []
+
+
+def _draw(work: Work, sampler: Sampler, row: int) -> list[int]:
+    """The sampler's tokens, up to and with the first that was not guessed."""
+    tokens = []
+    for index in range(work.num_rows):
+        tokens.append(sampler.draw(row + index, work.sequence.num_generated + index))
+        sampler.accept(tokens[-1])
+        if index < len(work.drafts) and tokens[-1] != work.drafts[index]:
+            break
+    return tokens
+
+
+def _confirm(work: Work, greedy: list[int]) -> list[int]:
+    """The likeliest tokens, up to and with the first that was not guessed."""
+    right = 0
+    while right < len(work.drafts) and greedy[right] == work.drafts[right]:
+        right += 1
+    return greedy[: right + 1]

@@ -5,7 +5,8 @@ Must stay data. Made by scheduler.py, carried out by loop.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence as Tokens
+from dataclasses import dataclass, field
 
 from hobd.worker.lanes import Change
 from hobd.worker.sequence import EndReason, Sequence
@@ -13,12 +14,25 @@ from hobd.worker.sequence import EndReason, Sequence
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`count` tokens of one sequence from position `start` on."""
+    """`count` tokens of one sequence from position `start` on; the last `num_rows` of them want logits.
+
+    Of an answer's tokens the `drafts` are guesses: what stands at their places is yet to be sampled.
+    """
 
     sequence: Sequence
     start: int
     count: int
-    wants_logits: bool
+    num_rows: int
+    drafts: Tokens[int] = field(default=(), repr=False)
+
+    @property
+    def is_prompt(self) -> bool:
+        return self.count > 1 and not self.drafts
+
+    @property
+    def tokens(self) -> list[int]:
+        known = self.sequence.tokens[self.start : self.start + self.count - len(self.drafts)]
+        return [*known, *self.drafts] if self.drafts else known
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +48,22 @@ class Sampled:
     """What one sampled token meant for its sequence. `counts` is False for an end token."""
 
     sequence: Sequence
+    row: int  # of the step's logits
     token: int
     end: EndReason | None
     counts: bool
 
 
-def next_token(sequence: Sequence) -> Work:
-    """The one token of an answer that was sampled and is not computed yet."""
-    return Work(sequence, sequence.num_computed, 1, True)
+def next_token(sequence: Sequence, drafts: Tokens[int] = ()) -> Work:
+    """The one token of an answer that was sampled and is not computed yet, and what is guessed to follow."""
+    count = 1 + len(drafts)
+    return Work(sequence, sequence.num_computed, count, count, drafts)
 
 
 def chunk(sequence: Sequence, limit: int) -> Work:
     """As much of a prompt as the limit allows; its last token wants logits."""
     left = len(sequence.tokens) - sequence.num_computed
-    return Work(sequence, sequence.num_computed, min(limit, left), limit >= left)
+    return Work(sequence, sequence.num_computed, min(limit, left), int(limit >= left))
 
 
 def num_tokens(*works: list[Work]) -> int:

@@ -4,7 +4,7 @@ Must do no I/O, read no clock and know no text; the loop carries its plans out. 
 only, from one thread.
 
     plan() -> Plan     what to do with lanes, which slices to compute
-    commit(plan, sampled) -> what each sampled token meant
+    commit(plan, sampled) -> what each sampled token meant; guesses that were wrong are taken back
     cancel(id), finish(id, reason)      frees the lane at once
 
 Who goes next: the better class; in a class the caller who got least lately; then who came first. What
@@ -21,6 +21,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence as Tokens
 
+from hobd.wire.messages import Tally
+from hobd.worker.drafting import Drafting
 from hobd.worker.lanes import Lanes
 from hobd.worker.pace import Pace
 from hobd.worker.plan import Plan, Sampled, Work, chunk, next_token, num_tokens
@@ -66,11 +68,14 @@ class Scheduler:
         self._lanes = Lanes(num_lanes + num_cache_lanes, total_cells, self._cache)
         self._cells = self._lanes.cells
         self._pace = Pace(chunk_tokens, batch_tokens)
+        self._drafting = Drafting(self._pace, context_tokens, is_end)
         self._turns = Turns(patience_steps)
         self._sequences: dict[int, Sequence] = {}
         self._queued: list[Sequence] = []
         self._running: list[Sequence] = []
         self._arrivals = 0
+        self._num_prompt_tokens = self._num_cached_tokens = 0
+        self._num_drafted_tokens = self._num_accepted_tokens = 0
 
     # ------------------------------------------------------------------ what comes in
 
@@ -115,24 +120,29 @@ class Scheduler:
             return None
         return Plan(changes, work)
 
-    def commit(self, plan: Plan, sampled: Tokens[int]) -> list[Sampled]:
-        """Books a step that the engine computed; `sampled` has a token for each work that wanted logits."""
+    def commit(self, plan: Plan, sampled: Tokens[Tokens[int]]) -> list[Sampled]:
+        """Books a step that the engine computed.
+
+        `sampled` has for each work that wanted logits the tokens of its rows, up to and with the first
+        that was not guessed.
+        """
         tokens = iter(sampled)
-        outcomes = []
+        outcomes: list[Sampled] = []
+        row = 0
         for work in plan.work:
-            sequence = work.sequence
-            assert sequence.lane is not None
-            self._cells.extend(sequence.lane, work.count)
-            sequence.num_computed = work.start + work.count
-            if work.wants_logits:
-                self._turns.charge(sequence.caller, 1)
-                outcomes.append(self._take(sequence, next(tokens)))
+            if not work.drafts:
+                self._book(work.sequence, work.count)
+            if work.num_rows:
+                outcomes += self._take_all(work, row, next(tokens))
+                row += work.num_rows
         return outcomes
 
     def note_step(self, plan: Plan, duration_us: int) -> None:
         """How long the engine took for a plan: the chunks of prompts follow the machine."""
-        num_prompt = num_tokens([work for work in plan.work if work.count > 1])
-        self._pace.note(num_prompt, duration_us, is_mixed=any(work.count == 1 for work in plan.work))
+        num_prompt = num_tokens([work for work in plan.work if work.is_prompt])
+        is_mixed = any(not work.is_prompt for work in plan.work)
+        num_drafts = sum(len(work.drafts) for work in plan.work)
+        self._pace.note(num_prompt, duration_us, is_mixed=is_mixed, num_drafts=num_drafts)
 
     def relieve(self) -> bool:
         """The engine found no room: what is cached goes, then the last in rank. False if it is alone."""
@@ -145,22 +155,19 @@ class Scheduler:
 
     # ------------------------------------------------------------------ what others may look at
 
-    @property
-    def num_running(self) -> int:
-        return len(self._running)
-
-    @property
-    def num_queued(self) -> int:
-        return len(self._queued)
-
-    @property
-    def used_cells(self) -> int:
-        return self._cells.used
-
-    @property
-    def cached_cells(self) -> int:
-        """Those that no running sequence holds."""
-        return self._lanes.num_cached(lanes_of(self._running))
+    def tally(self, num_threads: int = 0) -> Tally:
+        """How full it is and what it has done."""
+        return Tally(
+            num_running=len(self._running),
+            num_queued=len(self._queued),
+            num_threads=num_threads,
+            used_cells=self._cells.used,
+            cached_cells=self._lanes.num_cached(lanes_of(self._running)),
+            num_prompt_tokens=self._num_prompt_tokens,
+            num_cached_tokens=self._num_cached_tokens,
+            num_drafted_tokens=self._num_drafted_tokens,
+            num_accepted_tokens=self._num_accepted_tokens,
+        )
 
     def check(self) -> None:
         """Raises AssertionError when the accounts do not balance. For tests and idle moments."""
@@ -180,7 +187,9 @@ class Scheduler:
             if len(answering) <= self._cells.free or len(answering) <= self._cells_left(0):
                 break
             self._preempt(self._last_in_rank())
-        return [next_token(sequence) for sequence in answering]
+        if len(answering) < len(self._running) or self._queued:
+            return [next_token(sequence) for sequence in answering]  # the time for guesses is others'
+        return self._drafting.plan(answering, min(self._cells.free, self._batch_tokens))
 
     def _plan_prefill(self, work: list[Work]) -> list[Work]:
         """Adds chunks of prompts, those begun and new ones by turns, to the answers' next tokens."""
@@ -256,20 +265,33 @@ class Scheduler:
 
     # ------------------------------------------------------------------ steps of commit
 
-    def _take(self, sequence: Sequence, token: int) -> Sampled:
+    def _book(self, sequence: Sequence, count: int) -> None:
+        """So many more of its tokens are computed."""
+        assert sequence.lane is not None
+        self._cells.extend(sequence.lane, count)
+        sequence.num_computed += count
+
+    def _take_all(self, work: Work, row: int, tokens: Tokens[int]) -> list[Sampled]:
+        """The tokens of one work, of which only the last can end the answer. Wrong drafts go."""
+        sequence = work.sequence
+        if work.drafts:
+            assert sequence.lane is not None
+            self._book(sequence, len(tokens))
+            self._num_drafted_tokens += len(work.drafts)
+            self._num_accepted_tokens += len(tokens) - 1
+            if len(tokens) < work.count:
+                self._lanes.trim(sequence.lane, sequence.num_computed)
+        self._turns.charge(sequence.caller, len(tokens))
+        return [self._take(sequence, row + index, token) for index, token in enumerate(tokens)]
+
+    def _take(self, sequence: Sequence, row: int, token: int) -> Sampled:
         if not sequence.ignore_eos and self._is_end(token):
             self.finish(sequence.id)
-            return Sampled(sequence, token, EndReason.EOS, False)
-        sequence.state = State.DECODE
-        sequence.tokens.append(token)
-        end: EndReason | None = None
-        if sequence.max_tokens is not None and sequence.num_generated >= sequence.max_tokens:
-            end = EndReason.MAX_TOKENS
-        elif len(sequence.tokens) >= self.context_tokens:
-            end = EndReason.CONTEXT_FULL
+            return Sampled(sequence, row, token, EndReason.EOS, False)
+        end = sequence.grow(token, self.context_tokens)
         if end is not None:
             self.finish(sequence.id)
-        return Sampled(sequence, token, end, True)
+        return Sampled(sequence, row, token, end, True)
 
     # ------------------------------------------------------------------ lanes
 
@@ -285,6 +307,8 @@ class Scheduler:
         sequence.num_computed = self._cells.length(sequence.lane)
         if sequence.num_preemptions == 0:
             sequence.num_cached = sequence.num_computed
+            self._num_prompt_tokens += sequence.num_prompt
+            self._num_cached_tokens += sequence.num_cached
         sequence.state = State.PREFILL
         self._running.append(sequence)
         self._turns.charge(sequence.caller, len(sequence.tokens) - sequence.num_computed)

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Tokens
 from enum import Enum
 
+from hobd.worker.lookup import Lookup
+
 
 class State(Enum):
     """
@@ -48,6 +50,7 @@ class Sequence:
         "id",
         "ignore_eos",
         "lane",
+        "lookup",
         "max_tokens",
         "num_cached",
         "num_computed",
@@ -94,10 +97,19 @@ class Sequence:
         self.queued_at = 0
         self.promise: tuple[Sequence, int] | None = None  # who computes how much of what it begins with
         self.has_grace = False
+        self.lookup: Lookup | None = None  # guesses what comes next; without one nothing is guessed
         self.state = State.QUEUED
 
     def __repr__(self) -> str:
         return f"Sequence({self.id}, {self.state.value}, {self.num_computed}/{len(self.tokens)})"
+
+    def grow(self, token: int, context_tokens: int) -> EndReason | None:
+        """One more token of the answer. Says why it is the last one, if it is."""
+        self.state = State.DECODE
+        self.tokens.append(token)
+        if self.max_tokens is not None and self.num_generated >= self.max_tokens:
+            return EndReason.MAX_TOKENS
+        return EndReason.CONTEXT_FULL if len(self.tokens) >= context_tokens else None
 
     @property
     def num_generated(self) -> int:

@@ -74,12 +74,13 @@ def _await_load(messages: Iterator[m.Message]) -> Settings | None:
         num_threads=message.num_threads,
         kv_cells=message.kv_cells,
         degraded=message.degraded,
+        speculates=message.speculates,
     )
 
 
 def _probe(engine: Engine) -> None:
     """One decode. A build that this processor cannot run dies here, where the broker knows what it means."""
-    engine.decode([Slice(0, 0, [0], True)])
+    engine.decode([Slice(0, 0, [0], 1)])
     engine.greedy(1)
     engine.forget(0)
 

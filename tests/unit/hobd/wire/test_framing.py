@@ -11,7 +11,7 @@ from hobd.wire.framing import FrameReader, WireError, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-STEP = m.Step([1], [m.Delta(1, "héllo", [], [7, 8])], [], 1, 0, 7)
+STEP = m.Step([1], [m.Delta(1, "héllo", [], [7, 8])], [], m.Tally(num_running=1, used_cells=7))
 
 
 @given(cuts=st.lists(st.integers(1, 20), max_size=20))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
-from hobd.worker.engine import Settings
+from hobd.worker.engine import Engine, Settings
 from hobd.worker.loop import Loop
 from hobd.worker.sequence import Sequence
 
@@ -23,11 +23,13 @@ class Told:
         self.texts: dict[int, str] = {}
         self.ends: dict[int, m.End] = {}
         self.deltas: list[m.Delta] = []
+        self.steps: list[m.Step] = []
         self.stop: Callable[[], None] = lambda: None
         self.num_answers = num_answers
 
     def __call__(self, step: m.Message) -> None:
         assert isinstance(step, m.Step)
+        self.steps.append(step)
         for delta in step.deltas:
             assert delta.id not in self.ends, "nothing may come after the end"
             self.deltas.append(delta)
@@ -52,7 +54,7 @@ def given_answer(id: int, prompt: str, *, domain: str = "", **limits: object) ->
     return Answer(sequence, None, bounds, now_ns=0)
 
 
-def run(answers: list[Answer], engine: FakeEngine | None = None) -> Told:
+def run(answers: list[Answer], engine: Engine | None = None) -> Told:
     told = Told(len(answers))
     loop = Loop(engine or FakeEngine(SETTINGS), told)
     told.stop = loop.stop
@@ -178,4 +180,4 @@ def test_engine_and_scheduler_agree_on_cells_after_interrupts() -> None:
         loop.submit(given_answer(id, "one and the same prompt " * (id % 3) + str(id), domain="a"))
     engine.in_decode = lambda slices: loop.cancel(1 + engine.num_computed % 8) if slices[0].start else None
     loop.run()
-    assert steps[-1].used_cells == steps[-1].cached_cells == engine.used_cells > 0
+    assert steps[-1].tally.used_cells == steps[-1].tally.cached_cells == engine.used_cells > 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hobd.worker.lanes import Copy, Forget
+from hobd.worker.plan import Plan
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason, Sequence, State
 
@@ -25,8 +26,12 @@ def given_sequence(id: int, length: int = 3, **options: Any) -> Sequence:
 def step(scheduler: Scheduler, token: int = 7) -> list[EndReason | None]:
     plan = scheduler.plan()
     assert plan is not None
-    wanted = sum(work.wants_logits for work in plan.work)
-    return [outcome.end for outcome in scheduler.commit(plan, [token] * wanted)]
+    return [outcome.end for outcome in scheduler.commit(plan, sampled(plan, token))]
+
+
+def sampled(plan: Plan, token: int = 7) -> list[list[int]]:
+    """The same token for each answer."""
+    return [[token] for work in plan.work if work.num_rows]
 
 
 def test_prompt_longer_than_a_batch_is_computed_in_chunks() -> None:
@@ -36,9 +41,9 @@ def test_prompt_longer_than_a_batch_is_computed_in_chunks() -> None:
     for _ in range(3):
         plan = scheduler.plan()
         assert plan is not None
-        counts.append((plan.work[0].count, plan.work[0].wants_logits))
-        scheduler.commit(plan, [7] * plan.work[0].wants_logits)
-    assert counts == [(8, False), (8, False), (4, True)]
+        counts.append((plan.work[0].count, plan.work[0].num_rows))
+        scheduler.commit(plan, sampled(plan))
+    assert counts == [(8, 0), (8, 0), (4, 1)]
 
 
 def test_chunk_shrinks_while_somebody_is_answered() -> None:
@@ -58,7 +63,7 @@ def test_smaller_priority_goes_first_whatever_came_first() -> None:
     order = []
     while (plan := scheduler.plan()) is not None and plan.work:
         order.append(plan.work[0].sequence.id)
-        scheduler.commit(plan, [7])
+        scheduler.commit(plan, [[7]])
     assert order == [3, 1, 2]
 
 
@@ -126,7 +131,7 @@ def run(scheduler: Scheduler, steps: int = 200) -> list[int]:
         if plan is None:
             break
         begun += [work.sequence.id for work in plan.work if work.sequence.id not in begun]
-        scheduler.commit(plan, [7] * sum(work.wants_logits for work in plan.work))
+        scheduler.commit(plan, sampled(plan))
         scheduler.check()
     return begun
 
@@ -266,6 +271,6 @@ def test_engine_without_room_gets_the_cached_cells_first() -> None:
     scheduler = given_sharing()
     scheduler.submit(given_sequence(1, length=8, domain="a", max_tokens=1))
     step(scheduler)
-    assert scheduler.cached_cells == 8
-    assert scheduler.relieve() and scheduler.cached_cells == 0
+    assert scheduler.tally().cached_cells == 8
+    assert scheduler.relieve() and scheduler.tally().cached_cells == 0
     assert not scheduler.relieve()
