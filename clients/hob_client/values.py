@@ -96,6 +96,7 @@ class Resident:
     memory: tuple[MemoryLine, ...]
     num_tokens_generated: int
     cached_cells: int
+    stash_bytes: int
     num_threads_computing: int
     num_prompt_tokens: int
     num_cached_tokens: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from hobd.wire.messages import Logprob, Sampling
 from hobd.worker.engine import (
@@ -20,12 +21,22 @@ from hobd.worker.engine import (
     Sampler,
     Settings,
     Slice,
+    Stowed,
 )
 
 VOCABULARY = 257
 END = 256
 POISON = "!"  # an engine may be made to die of it; no answer has one
 TEMPLATE = "{% for m in messages %}{{ m.role }}:{{ m.content }}\n{% endfor %}"
+
+
+@dataclass(frozen=True)
+class StowedLane:
+    tokens: list[int]
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.tokens)
 
 
 class FakeEngine:
@@ -38,6 +49,7 @@ class FakeEngine:
             context_tokens=settings.context_tokens or 512,
             num_lanes=settings.num_lanes,
             num_cache_lanes=settings.num_cache_lanes,
+            stash_bytes=settings.stash_bytes,
             total_cells=max(settings.kv_cells, settings.context_tokens or 512),
             batch_tokens=settings.batch_tokens,
             num_threads=2,
@@ -51,7 +63,7 @@ class FakeEngine:
         )
         self._answer_length = answer_length
         self._lanes: dict[int, list[tuple[int, int]]] = {}  # lane -> (number of the cell, its token)
-        self._num_cells = 0  # ever taken
+        self._num_cells = self._num_fetched = 0  # ever taken
         self._rows: list[int] = []
         self._interrupted = threading.Event()
         self.in_decode: Callable[[Sequence[Slice]], None] = lambda slices: None
@@ -99,6 +111,18 @@ class FakeEngine:
     def trim(self, lane: int, length: int) -> None:
         assert 0 < length < len(self._lanes[lane]), "nothing is there to be taken back"
         del self._lanes[lane][length:]
+
+    def stow(self, lane: int) -> StowedLane:
+        return StowedLane([token for _, token in self._lanes[lane]])
+
+    def fetch(self, stowed: Stowed, lane: int, count: int) -> None:
+        assert isinstance(stowed, StowedLane)
+        assert not self._lanes.get(lane), "a lane must be forgotten before it is used again"
+        assert self.used_cells + len(stowed.tokens) <= self.facts.total_cells, (
+            "there is no room for all of it"
+        )
+        self._num_fetched += count  # fetched cells have negative numbers: they were not computed
+        self._lanes[lane] = list(enumerate(stowed.tokens[:count], -self._num_fetched))
 
     def copy(self, source: int, target: int, count: int) -> None:
         assert not self._lanes.get(target), "a lane must be forgotten before it is used again"

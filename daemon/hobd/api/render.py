@@ -140,6 +140,7 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         architecture=facts.architecture,
         num_tokens_generated=tenant.num_tokens_generated,
         cached_cells=tally.cached_cells,
+        stash_bytes=tally.stash_bytes,
         num_threads_computing=tally.num_threads,
         num_prompt_tokens=tally.num_prompt_tokens,
         num_cached_tokens=tally.num_cached_tokens,

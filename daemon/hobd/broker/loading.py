@@ -104,6 +104,7 @@ class Loading:
                     num_threads=engine.threads,
                     kv_cells=engine.kv_cells,
                     speculates=engine.speculation == "auto",
+                    stash_bytes=engine.stash_mb * 1_000_000,
                     degraded=self._quirks.get(hello.engine_build) if workaround is None else workaround,
                 )
             )

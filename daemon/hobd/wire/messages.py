@@ -46,6 +46,7 @@ class Load(Message, frozen=True, tag=True):
     kv_cells: Count
     degraded: str
     speculates: bool = True  # guesses tokens ahead where it pays
+    stash_bytes: Count = 0  # memory for prefixes that are in the way in the KV cache
 
 
 class Sampling(Value, frozen=True):
@@ -236,6 +237,7 @@ class Tally(Value, frozen=True):
     num_threads: Count = 0  # that compute now
     used_cells: Count = 0
     cached_cells: Count = 0  # of the used ones, those kept for prompts to come
+    stash_bytes: Count = 0  # prefixes moved out of the KV cache
     num_prompt_tokens: Count = 0
     num_cached_tokens: Count = 0  # of the prompts', those found in the cache
     num_drafted_tokens: Count = 0  # guessed ahead

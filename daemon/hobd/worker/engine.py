@@ -25,6 +25,7 @@ class Settings:
     kv_cells: int = 0
     degraded: str = ""
     speculates: bool = True
+    stash_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Facts:
     context_tokens: int  # the longest one sequence can get
     num_lanes: int
     num_cache_lanes: int  # 0 where this model's memory cannot share a prefix: then none is kept or reused
+    stash_bytes: int  # of memory for lanes that were stowed
     total_cells: int  # KV cells that all lanes share
     batch_tokens: int
     num_threads: int  # that compute at most
@@ -86,8 +88,15 @@ class Sampler(Protocol):
     def close(self) -> None: ...
 
 
+class Stowed(Protocol):
+    """A lane's cells, as only the engine that stowed them can read."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
 class Engine(Protocol):
-    """One loaded model. `decode`, `forget`, `trim` and `copy` belong to one thread; the rest to any."""
+    """One loaded model. What changes lanes or decodes belongs to one thread; the rest to any."""
 
     facts: Facts
 
@@ -118,6 +127,16 @@ class Engine(Protocol):
         """Lane `target`, which is empty, shares the first `count` cells of `source`; no cell is taken.
 
         Only with cache lanes: not every model's memory can.
+        """
+
+    def stow(self, lane: int) -> Stowed:
+        """A copy of a lane's cells in plain memory; only with cache lanes."""
+
+    def fetch(self, stowed: Stowed, lane: int, count: int) -> None:
+        """Fills an empty lane with the first `count` stowed cells. There must be room for all of them.
+
+        Raises:
+            EngineError: the engine is broken; the worker should end.
         """
 
     def use_threads(self, count: int) -> None:

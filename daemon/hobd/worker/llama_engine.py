@@ -109,6 +109,18 @@ class LlamaEngine:
     def copy(self, source: int, target: int, count: int) -> None:
         L.llama_memory_seq_cp(self._memory, source, target, 0, count)
 
+    def stow(self, lane: int) -> npt.NDArray[np.uint8]:
+        stowed = np.empty(L.llama_state_seq_get_size(self._context, lane), np.uint8)
+        written = L.llama_state_seq_get_data(self._context, _bytes_of(stowed), len(stowed), lane)
+        if written != len(stowed):
+            raise EngineError(f"llama.cpp stowed {written} of {len(stowed)} bytes of a lane")
+        return stowed
+
+    def fetch(self, stowed: Any, lane: int, count: int) -> None:
+        if not L.llama_state_seq_set_data(self._context, _bytes_of(stowed), len(stowed), lane):
+            raise EngineError(f"llama.cpp cannot fetch a stowed lane: {llama.last_errors()}")
+        self.trim(lane, count)
+
     def use_threads(self, count: int) -> None:
         L.llama_set_n_threads(self._context, count, count)
 
@@ -274,6 +286,7 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         context_tokens=context_tokens,
         num_lanes=settings.num_lanes,
         num_cache_lanes=_num_cache_lanes(model, settings),
+        stash_bytes=settings.stash_bytes,
         total_cells=int(L.llama_n_ctx(context)),
         batch_tokens=settings.batch_tokens,
         num_threads=_num_threads(settings),
@@ -285,6 +298,10 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         bos_text=_special_text(vocab, L.llama_vocab_bos(vocab)),
         eos_text=_special_text(vocab, L.llama_vocab_eos(vocab)),
     )
+
+
+def _bytes_of(array: npt.NDArray[np.uint8]) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
 
 
 def _meta(model: Any, key: bytes) -> str:

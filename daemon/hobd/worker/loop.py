@@ -12,8 +12,8 @@ from queue import SimpleQueue
 
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
-from hobd.worker.engine import Engine, Interrupted, MemoryShort, Sampler, Slice
-from hobd.worker.lanes import Copy, Forget, Trim
+from hobd.worker.engine import Engine, Interrupted, MemoryShort, Sampler, Slice, Stowed
+from hobd.worker.lanes import Change, Copy, Discard, Fetch, Forget, Stow, Trim
 from hobd.worker.plan import Plan, Sampled, Work
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason
@@ -36,6 +36,7 @@ class Loop:
         self._scheduler = Scheduler(
             num_lanes=facts.num_lanes,
             num_cache_lanes=facts.num_cache_lanes,
+            stash_bytes=facts.stash_bytes,
             total_cells=facts.total_cells,
             context_tokens=facts.context_tokens,
             batch_tokens=facts.batch_tokens,
@@ -43,6 +44,7 @@ class Loop:
             is_end=engine.is_end,
         )
         self._threads = Threads(facts.num_threads if facts.computes_on_cpu else 1)
+        self._stash: dict[int, Stowed] = {}
         self._answers: dict[int, Answer] = {}
         self._inbox: SimpleQueue[Answer | int | None] = SimpleQueue()
         # Ids whose prompt is being computed right now: only these are worth interrupting a step for.
@@ -107,7 +109,8 @@ class Loop:
     # ------------------------------------------------------------------ step
 
     def _step(self, plan: Plan) -> None:
-        self._change_lanes(plan)
+        for change in plan.changes:
+            self._change_lane(change)
         if not plan.work:
             return
         now_ns = time.monotonic_ns()
@@ -143,15 +146,21 @@ class Loop:
         if self._threads.note(wall_us, (time.process_time_ns() - cpu_ns) // 1000):
             self._engine.use_threads(self._threads.num)
 
-    def _change_lanes(self, plan: Plan) -> None:
-        for change in plan.changes:
-            match change:
-                case Forget():
-                    self._engine.forget(change.lane)
-                case Copy():
-                    self._engine.copy(change.source, change.target, change.count)
-                case Trim():
-                    self._engine.trim(change.lane, change.length)
+    def _change_lane(self, change: Change) -> None:
+        match change:
+            case Forget():
+                self._engine.forget(change.lane)
+            case Copy():
+                self._engine.copy(change.source, change.target, change.count)
+            case Trim():
+                self._engine.trim(change.lane, change.length)
+            case Stow():
+                self._stash[change.key] = stowed = self._engine.stow(change.lane)
+                self._scheduler.note_stowed(change.key, stowed.nbytes)
+            case Fetch():
+                self._engine.fetch(self._stash[change.key], change.lane, change.count)
+            case Discard():
+                del self._stash[change.key]
 
     def _sample(self, plan: Plan) -> list[list[int]]:
         """For each work that wants logits the tokens of its rows, as far as its drafts were right."""

@@ -2,7 +2,12 @@
 
 Must stay pure: it names lanes and tokens, and moves neither. Domains are part of every question: a
 sequence of one domain never meets a prefix of another, and one of the domain "" meets none and leaves
-none. Asked by scheduler.py (what fits) and lanes.py (what to keep, what to drop).
+none. Asked by scheduler.py (what fits) and lanes.py (what to keep, what to stow, what to drop).
+
+An entry holds its lane until lane or cells are needed, or until it has been of no use for a while: then
+its cells are stowed away in plain memory, where they are in nobody's way. For every token computed steps
+over every cell in use, whosever it is, and after a few dozen tokens that has cost more than to stow a cell
+and to fetch it back; to compute it again would cost a hundred times as much.
 
 The entries of a domain are a handful of token lists, none of which begins another; comparing lists runs
 at memory speed, so with a few dozen lanes a scan beats a tree of tokens and has nothing to balance.
@@ -12,36 +17,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from hobd.worker.sequence import Sequence, State
 
 #: Shorter common beginnings cost more to book than to compute.
 MIN_SHARED_TOKENS = 16
+#: After so many tokens computed for others an entry's cells are in the way.
+STOW_AFTER_TOKENS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The first `count` cells of `lane` hold what a sequence begins with."""
+    """A sequence begins with the first `count` cells of a lane, or of what is stowed under a key."""
 
-    lane: int
     count: int
+    lane: int | None
+    key: int | None = None
+    length: int = 0  # cells under the key: so many are fetched, and those after `count` given back
 
 
 @dataclass(slots=True)
 class _Entry:
-    lane: int
     domain: str
     tokens: list[int] = field(repr=False)
-    used_at: int
+    used_at: int = 0
+    computed_at: int = 0  # tokens that had been computed when it was used last
+    num_bytes: int = 0  # when stowed
 
 
 class PrefixCache:
     """What lanes without a sequence still hold."""
 
-    def __init__(self, min_shared: int = MIN_SHARED_TOKENS) -> None:
+    def __init__(self, min_shared: int = MIN_SHARED_TOKENS, stash_bytes: int = 0) -> None:
+        """Without `stash_bytes` nothing is stowed."""
         self._min_shared = min_shared
         self._entries: dict[int, _Entry] = {}  # by lane
+        self._stowed: dict[int, _Entry] = {}  # by key
+        self._stash_bytes = stash_bytes
+        self._num_keys = 0
+        self._is_tidy = True  # nothing changed since the stash was looked through
         self._num_uses = 0  # stands for the time: what was used last has the greatest number
+        self._num_computed = 0
 
     @property
     def lanes(self) -> Iterable[int]:
@@ -56,7 +73,12 @@ class PrefixCache:
         for lane, tokens, count in self._candidates(sequence, running):
             shared = min(self._common(sequence, tokens), count)
             if shared >= self._min_shared and (best is None or shared > best.count):
-                best = Match(lane, shared)
+                best = Match(shared, lane)
+        for key, entry in self._stowed.items():
+            if entry.domain == sequence.domain:
+                shared = self._common(sequence, entry.tokens)
+                if shared >= self._min_shared and (best is None or shared > best.count):
+                    best = Match(shared, None, key, len(entry.tokens))
         return best
 
     def is_awaited(self, sequence: Sequence, running: Iterable[Sequence]) -> bool:
@@ -69,46 +91,101 @@ class PrefixCache:
         """Makes the lane an entry. Returns lanes that are of no use then, maybe this very one."""
         if not domain or len(tokens) < self._min_shared:
             return [lane]
-        useless = []
-        for entry in [entry for entry in self._entries.values() if entry.domain == domain]:
-            if _begins(tokens, entry.tokens):
-                self.touch(entry.lane)
+        for whole in (*self._entries.values(), *self._stowed.values()):
+            if whole.domain == domain and _begins(tokens, whole.tokens):
+                self._use(whole)
                 return [lane]
-            if _begins(entry.tokens, tokens):
-                del self._entries[entry.lane]
-                useless.append(entry.lane)
-        self._entries[lane] = _Entry(lane, domain, tokens, 0)
-        self.touch(lane)
+        useless = [
+            other
+            for other, entry in self._entries.items()
+            if entry.domain == domain and _begins(entry.tokens, tokens)
+        ]
+        for other in useless:
+            del self._entries[other]
+        self._is_tidy = False
+        self._entries[lane] = _Entry(domain, tokens)
+        self._use(self._entries[lane])
         return useless
 
-    def touch(self, lane: int) -> None:
-        """Somebody used it; of no effect for a lane that is no entry."""
-        self._num_uses += 1
-        if lane in self._entries:
-            self._entries[lane].used_at = self._num_uses
+    def use(self, match: Match) -> None:
+        """Somebody goes on from it; of no effect where a running sequence was matched."""
+        source = self._entries.get(match.lane) if match.lane is not None else self._stowed[match.key or 0]
+        if source is not None:
+            self._use(source)
 
-    def drop_for_lane(self, own: Callable[[int], int], *, spared: int | None) -> int | None:
-        """Forgets the entry whose loss costs least to make good, for how long nobody wanted it.
+    # ------------------------------------------------------------------ the stash
+
+    def note_computed(self, num_tokens: int) -> None:
+        self._num_computed += num_tokens
+
+    def find_idle(self) -> int | None:
+        """The lane of an entry that is in the way for longer than it is worth."""
+        for lane, entry in self._entries.items():
+            if self._num_computed - entry.computed_at >= STOW_AFTER_TOKENS:
+                return lane if self._stash_bytes else None
+        return None
+
+    def stow(self, lane: int) -> int | None:
+        """The entry gives up its lane. Returns the key for its cells; None if they are to be dropped."""
+        entry = self._entries.pop(lane)
+        if not self._stash_bytes:
+            return None
+        self._num_keys += 1
+        self._stowed[self._num_keys] = entry
+        self._is_tidy = False
+        return self._num_keys
+
+    def note_stowed(self, key: int, num_bytes: int) -> None:
+        """What is stowed under the key takes so much memory."""
+        if key in self._stowed:
+            self._stowed[key].num_bytes = num_bytes
+            self._is_tidy = False
+
+    def drop_stowed(self) -> list[int]:
+        """Keys of what is of no use any more, or too much: what was used longest ago."""
+        if self._is_tidy:
+            return []
+        self._is_tidy = True
+        dropped = [
+            key
+            for key, entry in self._stowed.items()
+            if any(map(partial(_is_part, entry), (*self._entries.values(), *self._stowed.values())))
+        ]
+        for key in dropped:
+            del self._stowed[key]
+        while self.num_stowed_bytes > self._stash_bytes:
+            dropped.append(min(self._stowed, key=lambda key: self._stowed[key].used_at))
+            del self._stowed[dropped[-1]]
+        return dropped
+
+    @property
+    def num_stowed_bytes(self) -> int:
+        return sum(entry.num_bytes for entry in self._stowed.values())
+
+    # ------------------------------------------------------------------ what makes way
+
+    def choose_for_lane(self, own: Callable[[int], int], *, spared: int | None) -> int | None:
+        """The entry whose loss costs least to make good, for how long nobody wanted it.
 
         `own` says how many cells only this lane holds: what others hold too would not be lost.
         """
         lanes = [lane for lane in self._entries if lane != spared]
-        return self._drop(min(lanes, key=lambda lane: (own(lane) + 1) / self._idle(lane), default=None))
+        return min(lanes, key=lambda lane: (own(lane) + 1) / self._idle(lane), default=None)
 
-    def drop_for_cells(self, own: Callable[[int], int]) -> int | None:
-        """Forgets the entry unused for longest of those that free a cell.
+    def choose_for_cells(self, own: Callable[[int], int]) -> int | None:
+        """The entry unused for longest of those that free a cell.
 
         Each cell taken costs one token computed again, whosever it is, so only the age decides.
         """
         lanes = [lane for lane in self._entries if own(lane)]
-        return self._drop(max(lanes, key=self._idle, default=None))
+        return max(lanes, key=self._idle, default=None)
 
     def check(self) -> None:
-        """Raises AssertionError if an entry begins another of its domain: one of them would be useless."""
+        """Raises AssertionError if an entry with a lane begins another: one of them would be useless."""
         for one in self._entries.values():
             assert one.domain and len(one.tokens) >= self._min_shared
-            for other in self._entries.values():
-                assert one is other or one.domain != other.domain or not _begins(one.tokens, other.tokens)
+            assert not any(_is_part(one, other) for other in self._entries.values())
+        assert self._stash_bytes or not self._stowed
 
     def length(self, lane: int) -> int:
         return len(self._entries[lane].tokens)
@@ -138,9 +215,9 @@ class PrefixCache:
         for other in running:
             if other.lane is not None and _may_share(other, sequence):
                 yield other.lane, other.tokens, other.num_computed
-        for entry in self._entries.values():
+        for lane, entry in self._entries.items():
             if entry.domain == sequence.domain:
-                yield entry.lane, entry.tokens, len(entry.tokens)
+                yield lane, entry.tokens, len(entry.tokens)
 
     def _common(self, sequence: Sequence, tokens: list[int]) -> int:
         """Tokens that both begin with, without the sequence's last; 0 if too few to share."""
@@ -152,10 +229,15 @@ class PrefixCache:
     def _idle(self, lane: int) -> int:
         return self._num_uses - self._entries[lane].used_at + 1
 
-    def _drop(self, lane: int | None) -> int | None:
-        if lane is not None:
-            del self._entries[lane]
-        return lane
+    def _use(self, entry: _Entry) -> None:
+        self._num_uses += 1
+        entry.used_at = self._num_uses
+        entry.computed_at = self._num_computed
+
+
+def _is_part(entry: _Entry, other: _Entry) -> bool:
+    """Whether the other one holds all that this one does."""
+    return entry is not other and entry.domain == other.domain and _begins(entry.tokens, other.tokens)
 
 
 def _may_share(one: Sequence, other: Sequence) -> bool:

@@ -47,12 +47,13 @@ class Scheduler:
         chunk_tokens: int,
         is_end: Callable[[int], bool],
         num_cache_lanes: int = 0,
+        stash_bytes: int = 0,
         min_shared: int = MIN_SHARED_TOKENS,
         patience_steps: int = _PATIENCE_STEPS,
     ) -> None:
         """`chunk_tokens` bounds the prompt tokens of a step in which others wait, until steps were timed.
 
-        Without cache lanes nothing is shared or kept.
+        Without cache lanes nothing is shared or kept; what is kept may be stowed in `stash_bytes` of memory.
         """
         if context_tokens > total_cells:
             raise ValueError(f"a sequence of {context_tokens} tokens can never fit {total_cells} cells")
@@ -63,7 +64,7 @@ class Scheduler:
         self._num_lanes = num_lanes
         self._batch_tokens = batch_tokens
         self._is_end = is_end
-        self._cache = PrefixCache(min_shared)
+        self._cache = PrefixCache(min_shared, stash_bytes if num_cache_lanes else 0)
         self._can_share = num_cache_lanes > 0
         self._lanes = Lanes(num_lanes + num_cache_lanes, total_cells, self._cache)
         self._cells = self._lanes.cells
@@ -112,6 +113,7 @@ class Scheduler:
     def plan(self) -> Plan | None:
         """The next step, or None when there is nothing to compute."""
         self._turns.note_step(self._queued)
+        self._lanes.stow_idle()
         work = self._plan_prefill(self._plan_decode())
         has_room = self._lanes.make_room(num_tokens(work))
         assert has_room, "more was planned than there are cells"
@@ -126,6 +128,7 @@ class Scheduler:
         `sampled` has for each work that wanted logits the tokens of its rows, up to and with the first
         that was not guessed.
         """
+        self._cache.note_computed(num_tokens(plan.work))
         tokens = iter(sampled)
         outcomes: list[Sampled] = []
         row = 0
@@ -143,6 +146,10 @@ class Scheduler:
         is_mixed = any(not work.is_prompt for work in plan.work)
         num_drafts = sum(len(work.drafts) for work in plan.work)
         self._pace.note(num_prompt, duration_us, is_mixed=is_mixed, num_drafts=num_drafts)
+
+    def note_stowed(self, key: int, num_bytes: int) -> None:
+        """What the engine stowed under a key takes so much memory."""
+        self._cache.note_stowed(key, num_bytes)
 
     def relieve(self) -> bool:
         """The engine found no room: what is cached goes, then the last in rank. False if it is alone."""
@@ -163,6 +170,7 @@ class Scheduler:
             num_threads=num_threads,
             used_cells=self._cells.used,
             cached_cells=self._lanes.num_cached(lanes_of(self._running)),
+            stash_bytes=self._cache.num_stowed_bytes,
             num_prompt_tokens=self._num_prompt_tokens,
             num_cached_tokens=self._num_cached_tokens,
             num_drafted_tokens=self._num_drafted_tokens,
@@ -258,7 +266,7 @@ class Scheduler:
         needed = self._cells.held_by(lanes) + sum(len(other.tokens) - other.num_computed for other in beside)
         needed += len(sequence.tokens)
         match = self._cache.find(sequence, self._running)
-        if match is not None:
+        if match is not None and match.lane is not None:
             needed -= match.count - self._cells.not_held_by(lanes, match.lane, match.count)
         # Alone it may fill the cache to the brim; beside others one cell more leaves them a step.
         return needed + (1 if beside else 0) <= self.total_cells

@@ -75,6 +75,7 @@ def _await_load(messages: Iterator[m.Message]) -> Settings | None:
         kv_cells=message.kv_cells,
         degraded=message.degraded,
         speculates=message.speculates,
+        stash_bytes=message.stash_bytes,
     )
 
 
