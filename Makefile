@@ -1,6 +1,6 @@
 # Every target prepares what it needs; when nothing has changed that takes a moment and no network.
 PYTHON ?= python3
-.PHONY: demo test check bench bench-peer proto setup starter format lock
+.PHONY: demo test check bench proto setup starter format lock
 
 demo: starter # one answer from a local model, from nothing
 	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
@@ -11,11 +11,8 @@ test: starter # all tests
 check: setup # style, types, import rules, structure
 	.venv/bin/python scripts/check
 
-bench: starter # what hob costs over the engine itself
-	.venv/bin/python -m benchmarks
-
-bench-peer: starter # and how it does against llama-server, which is compiled first
-	.venv/bin/python -m benchmarks.engine --tools "$$($(PYTHON) scripts/peer)"
+bench: starter # what hob costs, and how it does against llama-server, which is compiled first
+	.venv/bin/python -m benchmarks --write benchmarks --tools "$$($(PYTHON) scripts/peer)"
 
 proto: setup # generate the stubs again after editing a .proto
 	scripts/proto
