@@ -17,6 +17,8 @@ from hobd.worker.lanes import Copy, Forget
 from hobd.worker.plan import Plan, Sampled
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason
+from hobd.worker.vector_job import VectorJob
+from hobd.worker.vectors import VectorWork
 
 # Prompt tokens computed in a step in which somebody waits for the next token, until steps have been timed.
 CHUNK_TOKENS = 128
@@ -42,7 +44,8 @@ class Loop:
             is_end=engine.is_end,
         )
         self._answers: dict[int, Answer] = {}
-        self._inbox: SimpleQueue[Answer | int | None] = SimpleQueue()
+        self._vectors = VectorWork(engine.embedder, send, chunk_tokens=CHUNK_TOKENS)
+        self._inbox: SimpleQueue[Answer | VectorJob | int | None] = SimpleQueue()
         # Ids whose prompt is being computed right now: only these are worth interrupting a step for.
         self._in_prefill: frozenset[int] = frozenset()
         self._unsent: dict[int, Answer] = {}  # answers with text that was not emitted yet
@@ -51,8 +54,8 @@ class Loop:
         self._ends: list[m.End] = []
         self._begun: list[int] = []
 
-    def submit(self, answer: Answer) -> None:
-        self._inbox.put(answer)
+    def submit(self, work: Answer | VectorJob) -> None:
+        self._inbox.put(work)
 
     def cancel(self, id: int) -> None:
         """Ends an answer before the next step; a prompt of its own being computed is cut short."""
@@ -75,9 +78,10 @@ class Loop:
             if not self._receive(is_idle):
                 return
             plan = self._scheduler.plan()
-            is_idle = plan is None
             if plan is not None:
                 self._step(plan)
+            self._step_vectors(plan)
+            is_idle = plan is None and not self._vectors
             self._emit()
 
     # ------------------------------------------------------------------ receive
@@ -91,6 +95,9 @@ class Loop:
                 return False
             if isinstance(item, int):
                 self._end_cancelled(item)
+            elif isinstance(item, VectorJob):
+                if (end := self._vectors.submit(item)) is not None:
+                    self._ends.append(end)
             else:
                 self._answers[item.sequence.id] = item
                 self._scheduler.submit(item.sequence)
@@ -101,6 +108,8 @@ class Loop:
         if answer is not None:
             self._scheduler.finish(id)
             self._end(answer, EndReason.CANCELLED)
+        elif (end := self._vectors.cancel(id)) is not None:
+            self._ends.append(end)
 
     # ------------------------------------------------------------------ step
 
@@ -134,6 +143,24 @@ class Loop:
         if sampled:  # only reading a row waits for the end of the computation, wherever that runs
             self._scheduler.note_step(plan, (time.monotonic_ns() - now_ns) // 1000)
         self._take(self._scheduler.commit(plan, sampled))
+
+    def _step_vectors(self, plan: Plan | None) -> None:
+        """What there is to do for vectors beside the answers of `plan`, in a decode of its own."""
+        parts = self._vectors.plan(
+            min((work.sequence.priority for work in plan.work), default=None) if plan else None
+        )
+        if not parts:
+            return
+        self._begun += self._vectors.start(parts)
+        if self._begun:
+            self._emit()
+        self._in_prefill = frozenset(part.item.owner for part in parts)
+        try:
+            self._ends += self._vectors.compute(parts)
+        except Interrupted:
+            return
+        finally:
+            self._in_prefill = frozenset()
 
     def _change_lanes(self, plan: Plan) -> None:
         for change in plan.changes:
@@ -199,8 +226,8 @@ class Loop:
                 self._begun,
                 deltas,
                 self._ends,
-                scheduler.num_running,
-                scheduler.num_queued,
+                scheduler.num_running + self._vectors.num_running,
+                scheduler.num_queued + self._vectors.num_queued,
                 scheduler.used_cells,
                 scheduler.cached_cells,
             )
