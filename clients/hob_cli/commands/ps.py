@@ -16,7 +16,19 @@ from hob_cli.render import age, print_json, print_table, record, size
 if TYPE_CHECKING:
     from hob_client.values import Resident, Status
 
-_HEADER = ("MODEL", "STATE", "LANES", "QUEUED", "CELLS", "MEMORY", "THREADS", "IDLE", "NOTE", "SANDBOX")
+_HEADER = (
+    "MODEL",
+    "STATE",
+    "LANES",
+    "QUEUED",
+    "CELLS",
+    "MEMORY",
+    "THREADS",
+    "IDLE",
+    "CAN",
+    "NOTE",
+    "SANDBOX",
+)
 
 
 @click.command("ps")
@@ -43,6 +55,7 @@ def _row(resident: Resident) -> tuple[str, ...]:
         size(resident.resident_bytes),
         str(resident.num_threads),
         age(resident.idle_since),
+        ", ".join(resident.abilities) or "-",
         _note(resident),
         resident.sandbox or "-",
     )
