@@ -35,9 +35,11 @@ def test_vectors_are_lines_in_the_order_of_the_texts(hob: CommandLine) -> None:
 
 
 def test_lines_of_a_pipe_are_texts(hob: CommandLine, daemon: FakeDaemon) -> None:
-    assert hob("embed", "-m", "tiny", "--dimensions", "2", stdin=b"one\n\ntwo\r\n").code == 0
+    options = ["--dimensions", "2", "--no-normalize", "--chunk-long-inputs", "--priority", "batch"]
+    assert hob("embed", "-m", "tiny", *options, stdin=b"one\n\ntwo\r\n").code == 0
     (request,) = daemon.requests
     assert list(request.inputs) == ["one", "two"] and request.dimensions == 2
+    assert request.chunk_long_inputs and not request.normalize and request.options.priority_class == 3
 
 
 def test_json_names_texts_by_their_place(hob: CommandLine) -> None:

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 @click.option("--file", type=click.Path(path_type=Path), metavar="FILE", help="Read texts, one a line.")
 @click.option("--pooling", type=click.Choice(["mean", "cls", "last"]), help="Default: the model's own.")
 @click.option("--dimensions", type=int, metavar="N", help="Keep the first N numbers.")
-@click.option("--raw-length", is_flag=True, help="Do not make the vectors' length 1.")
-@click.option("--chunk", is_flag=True, help="Cut texts longer than the model's context, and take the mean.")
+@click.option("--no-normalize", is_flag=True, help="Do not make the vectors' length 1.")
+@click.option(
+    "--chunk-long-inputs", is_flag=True, help="Cut texts longer than the model's context, and take the mean."
+)
 @click.option("--stats", is_flag=True, help="Say on stderr what it took.")
 @treatment_options
 @connection_options
@@ -42,8 +44,8 @@ def command(
     texts: tuple[str, ...],
     model: str,
     file: Path | None,
-    raw_length: bool,
-    chunk: bool,
+    no_normalize: bool,
+    chunk_long_inputs: bool,
     stats: bool,
     **options: Any,
 ) -> None:
@@ -53,7 +55,10 @@ def command(
     numbers; with --json it is an object that names its text by its place.
     """
     all_texts = read_texts(texts, file)
-    wishes = chosen(options) | {"normalize": not raw_length, "chunk_long_inputs": chunk}
+    wishes = chosen(options) | {
+        "normalize": not no_normalize,
+        "chunk_long_inputs": chunk_long_inputs,
+    }
     printer = _Printer(len(all_texts), as_json=connection.as_json, stats=stats)
     starting = connection.begin(preload=model)
     with connection.client(starting) as client, closing(printer):
