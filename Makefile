@@ -1,11 +1,11 @@
 # Every target prepares what it needs; when nothing has changed that takes a moment and no network.
 PYTHON ?= python3
-.PHONY: demo test check bench proto setup starter format lock
+.PHONY: demo test check bench proto setup starter embedding format lock
 
 demo: starter # one answer from a local model, from nothing
 	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
 
-test: starter # all tests
+test: starter embedding # all tests
 	.venv/bin/pytest
 
 check: setup # style, types, import rules, structure
@@ -28,3 +28,6 @@ setup:
 
 starter: setup
 	@$(PYTHON) scripts/starter_model
+
+embedding: setup # the model that tests of vectors ask; `scripts/embedding_model --install` offers it to the daemon
+	@.venv/bin/python scripts/embedding_model

@@ -29,6 +29,8 @@ ESCAPING_TEMPLATE = "{{ ''.__class__.__mro__[1].__subclasses__() }}"
 
 END_OF_TEXT, TURN_START, TURN_END = 0, 1, 2
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+# What stands around a gap. Only in models that are to know of gaps.
+FIM_TOKENS = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>")
 # "Ġ" is how byte-level BPE writes a space. Each merge makes a token, so that words are not all single bytes.
 MERGES = "t h|th e|Ġ the|i n|e r|a n|an d|Ġ and|o n|Ġ a|Ġ i|Ġ s|h e|l l".split("|")
 
@@ -57,13 +59,15 @@ def write_tiny_model(
     shape: Shape = Shape(),
     printable: bool = True,
     ends: bool = False,
+    knows_gaps: bool = False,
 ) -> Path:
     """A model that llama.cpp loads and that always says the same for a seed.
 
     `printable`: its likeliest token is always printable ASCII; otherwise any byte, so mostly broken UTF-8.
+    `knows_gaps`: has the tokens of Qwen2.5-Coder for what is before, after and in a gap.
     `ends`: may say an end-of-generation token; otherwise its greedy answer goes on until it is stopped.
     """
-    tokens = list(_tokens())
+    tokens = [*_tokens(), *(FIM_TOKENS if knows_gaps else ())]
     writer = gguf.GGUFWriter(path, "llama")
     _write_facts(writer, shape, context, template)
     _write_vocabulary(writer, tokens)
@@ -106,7 +110,8 @@ def _write_facts(writer: gguf.GGUFWriter, shape: Shape, context: int, template: 
 
 
 def _write_vocabulary(writer: gguf.GGUFWriter, tokens: list[str]) -> None:
-    kinds = [gguf.TokenType.CONTROL if token in SPECIAL_TOKENS else gguf.TokenType.NORMAL for token in tokens]
+    markers = (*SPECIAL_TOKENS, *FIM_TOKENS)
+    kinds = [gguf.TokenType.CONTROL if token in markers else gguf.TokenType.NORMAL for token in tokens]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_vocab_size(len(tokens))
@@ -159,6 +164,8 @@ def _weights(
 
 
 def _may_say(token: str, *, printable: bool, ends: bool) -> bool:
+    if token in FIM_TOKENS:
+        return False
     if token in SPECIAL_TOKENS:
         return ends and token != SPECIAL_TOKENS[TURN_START]
     return not printable or all(character == "Ġ" or " " < character < "\x7f" for character in token)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hob_client.events import Event as Event
     from hob_client.parameters import Parameters as Parameters
     from hob_client.requests import Message as Message
+    from hob_client.values import Embeddings as Embeddings
+    from hob_client.values import Ranking as Ranking
     from hob_client.values import Receipt as Receipt
 
 _HOMES = {
@@ -27,6 +29,8 @@ _HOMES = {
     "Event": "hob_client.events",
     "Parameters": "hob_client.parameters",
     "Message": "hob_client.requests",
+    "Embeddings": "hob_client.values",
+    "Ranking": "hob_client.values",
     "Receipt": "hob_client.values",
 }
 

@@ -34,7 +34,20 @@ class Mirostat(TypedDict, total=False):
     eta: float
 
 
-class Parameters(TypedDict, total=False):
+class Options(TypedDict, total=False):
+    """How any request wants to be treated."""
+
+    priority_class: Literal["interactive", "normal", "batch"]
+    cache_domain: str
+    incognito: bool
+    truncation_strategy: Literal["drop_oldest_messages", "keep_end"]
+    max_queue_ms: int
+    max_total_ms: int
+    keep_alive_seconds: int
+    client_request_id: str
+
+
+class Parameters(Options, total=False):
     """All optional; the daemon knows the defaults. See hob/v1/inference.proto for what each does."""
 
     temperature: float
@@ -61,15 +74,6 @@ class Parameters(TypedDict, total=False):
     logprobs: int
     num_answers: int
 
-    priority_class: Literal["interactive", "normal", "batch"]
-    cache_domain: str
-    incognito: bool
-    truncation_strategy: Literal["drop_oldest_messages", "keep_end"]
-    max_queue_ms: int
-    max_total_ms: int
-    keep_alive_seconds: int
-    client_request_id: str
-
 
 #: The part of a request that each name belongs to.
 PARTS: dict[str, type[Any]] = {
@@ -91,6 +95,16 @@ def build_parts(parameters: Mapping[str, Any]) -> dict[str, Any]:
         "limits": _build(pb.Limits, chosen),
         "options": _build(pb.RequestOptions, chosen),
     }
+
+
+def build_options(options: Mapping[str, Any]) -> pb.RequestOptions:
+    """For a request that generates nothing. Raises InvalidRequest for what cannot be one."""
+    for name in options:
+        if PARTS.get(name) is not pb.RequestOptions:
+            known = {option: part for option, part in PARTS.items() if part is pb.RequestOptions}
+            raise InvalidRequest(f"there is no option {name!r}{_suggest(name, known)}")
+    chosen: pb.RequestOptions = build_parts(options)["options"]
+    return chosen
 
 
 def _value(name: str, value: Any) -> Any:

@@ -24,6 +24,9 @@ _VALUES: dict[str, type[Any]] = {
     "MemoryLine": values.MemoryLine,
     "Resident": values.Resident,
     "Verified": values.Verified,
+    "Embedding": values.Embedding,
+    "RankedDocument": values.RankedDocument,
+    "RerankResponse": values.Ranking,
     "UnloadModelResponse": values.Unloaded,
     "Door": values.Door,
     "GetStatusResponse": values.Status,
@@ -55,7 +58,11 @@ def _field(message: Any, field: FieldDescriptor) -> Any:
     if field.message_type is not None:
         if field.is_repeated:
             return tuple(read(part) for part in content)
+        if field.message_type.name in _VALUES:
+            return read(content)
         return _time(content) if message.HasField(field.name) else None
+    if field.is_repeated and field.enum_type is not None:
+        return tuple(_short(field.enum_type, number) for number in content)
     if field.is_repeated:
         return tuple(content)
     return _short(field.enum_type, content) if field.enum_type is not None else content

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 class Receipt:
     """What a request took, in numbers; never a word of what was said."""
 
+    kind: ClassVar[Literal["receipt"]] = "receipt"
     request_id: str
     model: str
     model_sha256: str
@@ -102,6 +103,41 @@ class Resident:
     num_cached_tokens: int
     num_drafted_tokens: int
     num_accepted_tokens: int
+    abilities: tuple[str, ...]  # generate, chat, infill, embed, rerank
+    embedding_dimensions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """The vector of one input."""
+
+    kind: ClassVar[Literal["embedding"]] = "embedding"
+    input: int  # its place in the request
+    values: tuple[float, ...] = field(repr=False)
+    num_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embeddings:
+    """The vectors of all inputs, in their order."""
+
+    vectors: tuple[tuple[float, ...], ...] = field(repr=False)
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedDocument:
+    document: int  # its place in the request
+    score: float  # the greater the better
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """The best document first."""
+
+    ranking: tuple[RankedDocument, ...]
+    method: str  # ranking_head: by the model itself; cosine: of the vectors, -1 to 1
+    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,10 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from hobd.wire.messages import Logprob, Sampling
+from hobd.worker.embedder import Span
 from hobd.worker.engine import (
     EngineError,
     Facts,
@@ -26,6 +29,7 @@ from hobd.worker.engine import (
 
 VOCABULARY = 257
 END = 256
+WIDTH = 8  # of a vector
 POISON = "!"  # an engine may be made to die of it; no answer has one
 TEMPLATE = "{% for m in messages %}{{ m.role }}:{{ m.content }}\n{% endfor %}"
 
@@ -60,13 +64,19 @@ class FakeEngine:
             template=TEMPLATE,
             bos_text="",
             eos_text="",
+            embedding_width=WIDTH,
         )
+        self.embedder = FakeEmbedder(self)
         self._answer_length = answer_length
         self._lanes: dict[int, list[tuple[int, int]]] = {}  # lane -> (number of the cell, its token)
         self._num_cells = self._num_fetched = 0  # ever taken
         self._rows: list[int] = []
         self._interrupted = threading.Event()
         self.in_decode: Callable[[Sequence[Slice]], None] = lambda slices: None
+
+    def check_interrupt(self) -> None:
+        if self._interrupted.is_set():
+            raise Interrupted
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         return list(text.encode())
@@ -147,6 +157,41 @@ class FakeEngine:
 
     def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler | None:
         return None
+
+
+class FakeEmbedder:
+    """A token's vector counts its low bits and its place: texts that mix, or parts out of order, tell."""
+
+    can_cut = True
+    num_slots = 4
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self._slots: dict[int, int] = {}
+        self.batch_tokens = engine.facts.batch_tokens
+        self.steps: list[list[Span]] = []
+        self.in_compute: Callable[[Sequence[Span]], None] = lambda spans: None
+
+    def compute(self, spans: Sequence[Span], *, is_ranking: bool) -> list[npt.NDArray[np.float32]]:
+        num_tokens = sum(len(span.tokens) for span in spans)
+        assert num_tokens <= self.batch_tokens or (len(spans) == 1 and not self.can_cut)
+        assert len({span.slot for span in spans}) == len(spans) <= self.num_slots
+        self.in_compute(spans)
+        self._engine.check_interrupt()
+        for span in spans:
+            assert span.start == (self._slots.get(span.slot, 0) if span.start else 0), "a span must go on"
+        self._slots = {span.slot: span.start + len(span.tokens) for span in spans}
+        self.steps.append(list(spans))
+        return [token_vectors(span.tokens, span.start) for span in spans]
+
+
+def token_vectors(tokens: Sequence[int], start: int = 0) -> npt.NDArray[np.float32]:
+    """One row for each token, by what it is and where it stands."""
+    rows = np.zeros((len(tokens), WIDTH), np.float32)
+    for row, token in enumerate(tokens):
+        rows[row, token % (WIDTH - 1)] = 1.0
+        rows[row, WIDTH - 1] = start + row
+    return rows
 
 
 def next_token(tokens: Sequence[int], answer_length: int) -> int:

@@ -11,26 +11,24 @@ from typing import Annotated
 
 import msgspec
 
+from hobd.wire.texts import MAX_WIDTH as MAX_WIDTH
+from hobd.wire.texts import ContextFile as ContextFile
+from hobd.wire.texts import EmbedPrompt as EmbedPrompt
+from hobd.wire.texts import InfillPrompt as InfillPrompt
+from hobd.wire.texts import RerankPrompt as RerankPrompt
+from hobd.wire.texts import Vector as Vector
+from hobd.wire.texts import Vectors as Vectors
+from hobd.wire.values import Count as Count
+from hobd.wire.values import Id as Id
+from hobd.wire.values import Line as Line
+from hobd.wire.values import Message as Message
+from hobd.wire.values import TokenId as TokenId
+from hobd.wire.values import Value as Value
+
 WIRE_VERSION = 1
 # A worker gets prompts, so it may be sent much; it answers in pieces, the longest being a rendered prompt.
 MAX_FRAME_TO_WORKER_BYTES = 16 << 20
 MAX_FRAME_TO_BROKER_BYTES = 8 << 20
-
-Id = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
-TokenId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
-Line = Annotated[str, msgspec.Meta(max_length=1000)]
-
-
-class Value(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A part of a message. The repr tells nothing, because many parts hold text of prompts."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(...)"
-
-
-class Message(Value, frozen=True, array_like=True, forbid_unknown_fields=True, tag=True):
-    """One frame's content."""
 
 
 # ------------------------------------------------------------------ broker to worker
@@ -105,11 +103,14 @@ class ChatPrompt(Value, frozen=True, tag="chat"):
     continue_last: bool
 
 
-Prompt = TextPrompt | TokensPrompt | ChatPrompt
+Prompt = TextPrompt | TokensPrompt | ChatPrompt | InfillPrompt | EmbedPrompt | RerankPrompt
 
 
 class Resume(Value, frozen=True):
-    """An answer whose worker died: the tokens of it that were told, in order. Text is made of them anew."""
+    """An answer whose worker died: the tokens of it that were told, in order. Text is made of them anew.
+
+    Of vectors: the numbers of the inputs that were told, which need not be computed again.
+    """
 
     tokens: list[TokenId]
 
@@ -181,11 +182,24 @@ class Ready(Message, frozen=True, tag=True):
     vocabulary: Count
     weights_bytes: Count
     has_template: bool
+    can_generate: bool = True
+    embedding_width: Annotated[int, msgspec.Meta(ge=0, le=MAX_WIDTH)] = (
+        0  # numbers in a vector; 0: it makes none
+    )
+    has_ranking: bool = False  # scores a document by its own head
+    has_infill: bool = False  # has tokens for what is before and after a gap
 
 
 class LoadFailed(Message, frozen=True, tag=True):
     kind: str  # unusable, memory
     reason: Line
+
+
+class Notice(Value, frozen=True):
+    """What the caller should know though it stops nothing; never text of the prompt."""
+
+    code: Line
+    message: Line
 
 
 class Admitted(Message, frozen=True, tag=True):
@@ -195,6 +209,7 @@ class Admitted(Message, frozen=True, tag=True):
     num_prompt_tokens: Count
     num_dropped_tokens: Count
     template_sha256: Line
+    notices: Annotated[list[Notice], msgspec.Meta(max_length=8)] = []
 
 
 class Logprob(Value, frozen=True):
@@ -281,7 +296,18 @@ class Rendered(Message, frozen=True, tag=True):
 
 
 ToBroker = (
-    Hello | Loading | Probing | Ready | LoadFailed | Admitted | Step | Refused | Tokens | Text | Rendered
+    Hello
+    | Loading
+    | Probing
+    | Ready
+    | LoadFailed
+    | Admitted
+    | Step
+    | Vectors
+    | Refused
+    | Tokens
+    | Text
+    | Rendered
 )
 
 
@@ -299,7 +325,7 @@ ALLOWED: dict[Phase, tuple[type[Message], ...]] = {
     Phase.STARTING: (Hello,),
     Phase.LOADING: (Loading, Probing, LoadFailed),
     Phase.PROBING: (Ready, LoadFailed),
-    Phase.SERVING: (Admitted, Step, Refused, Tokens, Text, Rendered),
+    Phase.SERVING: (Admitted, Step, Vectors, Refused, Tokens, Text, Rendered),
 }
 #: The message that ends a phase, and the phase it begins.
 NEXT_PHASE: dict[type[Message], Phase] = {

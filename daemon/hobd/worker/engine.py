@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hobd.wire.messages import Logprob, Sampling
+from hobd.worker.embedder import Embedder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,31 @@ class Settings:
     degraded: str = ""
     speculates: bool = True
     stash_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fim:
+    """The tokens that stand around a gap ("fill in the middle"). None: the model has no such token."""
+
+    prefix: int
+    suffix: int
+    middle: int
+    repository: int | None = None
+    file: int | None = None
+
+    @property
+    def markers(self) -> frozenset[int]:
+        known = (self.prefix, self.suffix, self.middle, self.repository, self.file)
+        return frozenset(token for token in known if token is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affixes:
+    """The tokens that a model wants around a text, and between two that it is to compare."""
+
+    before: tuple[int, ...] = ()
+    between: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +75,12 @@ class Facts:
     template: str | None
     bos_text: str
     eos_text: str
+    can_generate: bool = True  # not so for a model that was made for vectors
+    embedding_width: int = 0  # numbers in a vector
+    pooling: str = "mean"  # what the model itself does to make one: mean, cls, last
+    has_ranking: bool = False  # a head that scores a document
+    affixes: Affixes = Affixes()
+    fim: Fim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +128,12 @@ class Stowed(Protocol):
 
 
 class Engine(Protocol):
-    """One loaded model. What changes lanes or decodes belongs to one thread; the rest to any."""
+    """One loaded model. Decoding, lanes and the embedder belong to one thread; the rest to any."""
 
     facts: Facts
+
+    @property
+    def embedder(self) -> Embedder: ...
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]: ...
 
@@ -110,6 +145,8 @@ class Engine(Protocol):
 
     def decode(self, slices: Sequence[Slice]) -> None:
         """Computes all slices; logits rows then count the tokens that wanted them, in order.
+
+        Only where `facts.can_generate`.
 
         Raises:
             Interrupted: nothing was kept of any slice.

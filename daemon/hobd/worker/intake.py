@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -17,25 +17,16 @@ import msgspec
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
 from hobd.worker.engine import Engine
+from hobd.worker.infill import INSTRUCTION, lay_out, question
 from hobd.worker.lookup import Lookup
+from hobd.worker.refusal import Refusal
 from hobd.worker.sequence import Sequence
 from hobd.worker.template import Renderer, TemplateError, template_digest
+from hobd.worker.vector_intake import vector_job
+from hobd.worker.vector_job import VectorJob
 
 # Room for an answer that truncation leaves when the request does not say how much it wants.
 _ROOM_FOR_ANSWER = 256
-
-
-class Refusal(Exception):
-    """Why a request cannot be taken; `error` names the class of errors.py that the caller will see."""
-
-    def __init__(
-        self, error: str, message: str, *, needed: int | None = None, available: int | None = None
-    ) -> None:
-        super().__init__(message)
-        self.error = error
-        self.message = message
-        self.needed = needed
-        self.available = available
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +34,7 @@ class _Prepared:
     tokens: list[int]
     num_dropped: int
     template_sha256: str
+    notices: list[m.Notice] = field(default_factory=list)
 
 
 class Intake:
@@ -54,7 +46,7 @@ class Intake:
         renderer: Renderer,
         *,
         send: Callable[[m.Message], None],
-        submit: Callable[[Answer], None],
+        submit: Callable[[Answer | VectorJob], None],
         cancel: Callable[[int], None],
     ) -> None:
         self._engine = engine
@@ -101,6 +93,17 @@ class Intake:
                 self._send(m.Rendered(message.id, text, len(tokens), self._template_sha256))
 
     def _take_submit(self, request: m.Submit) -> None:
+        if isinstance(request.prompt, m.EmbedPrompt | m.RerankPrompt):
+            job = vector_job(request, self._engine)
+            self._send(m.Admitted(request.id, job.num_tokens, 0, ""))
+            self._submit(job)
+            return
+        if not self._engine.facts.can_generate:
+            raise Refusal(
+                "NotSupported",
+                "this model was made for vectors and does not generate; use it to embed or rerank, "
+                "or name another model",
+            )
         now_ns = time.monotonic_ns()
         prepared = self._prepare(request)
         if not prepared.tokens:
@@ -127,7 +130,13 @@ class Intake:
         answer = Answer(sequence, sampler, limits, now_ns=now_ns)
         answer.replay(map(self._engine.piece, told))
         self._send(
-            m.Admitted(request.id, len(prepared.tokens), prepared.num_dropped, prepared.template_sha256)
+            m.Admitted(
+                request.id,
+                len(prepared.tokens),
+                prepared.num_dropped,
+                prepared.template_sha256,
+                prepared.notices,
+            )
         )
         self._submit(answer)
 
@@ -137,6 +146,9 @@ class Intake:
         prompt = request.prompt
         if isinstance(prompt, m.ChatPrompt):
             return self._prepare_chat(prompt, request)
+        if isinstance(prompt, m.InfillPrompt):
+            return self._prepare_infill(prompt, request)
+        assert not isinstance(prompt, m.EmbedPrompt | m.RerankPrompt), "they become jobs, not answers"
         if isinstance(prompt, m.TokensPrompt):
             self._check_tokens(prompt.ids)
             tokens = list(prompt.ids)
@@ -172,6 +184,45 @@ class Intake:
             self._check_fits(len(tokens_without(len(candidates))))  # the last message alone may still fit
         kept = tokens_without(min(found + 1, len(candidates)))
         return _Prepared(kept, len(whole) - len(kept), self._template_sha256)
+
+    def _prepare_infill(self, prompt: m.InfillPrompt, request: m.Submit) -> _Prepared:
+        facts = self._engine.facts
+        if facts.fim is None:
+            return self._prepare_without_fim(prompt, request)
+        laid = lay_out(
+            facts.fim,
+            before=facts.affixes.before,
+            prefix=self._tokenize(prompt.prefix, False, False),
+            suffix=self._tokenize(prompt.suffix, False, False),
+            repository=self._tokenize("repository\n", False, False),
+            files=[self._tokenize(f"{file.path}\n{file.text}\n", False, False) for file in prompt.files],
+            path=self._tokenize(f"{prompt.path}\n", False, False),
+            room=self._target(request),
+        )
+        if not laid.num_dropped:
+            return _Prepared(laid.tokens, 0, "")
+        notice = m.Notice(
+            "infill_trimmed",
+            f"{laid.num_dropped} tokens farthest from the gap did not fit and were left out, "
+            f"{laid.num_files_dropped} context files among them",
+        )
+        return _Prepared(laid.tokens, laid.num_dropped, "", [notice])
+
+    def _prepare_without_fim(self, prompt: m.InfillPrompt, request: m.Submit) -> _Prepared:
+        """For a model that was never shown a gap: it is told about it, or continues the prefix."""
+        if self._engine.facts.template is not None:
+            way = "it is asked through its chat template"
+            text = question(prompt.prefix, prompt.suffix, [(file.path, file.text) for file in prompt.files])
+            messages = [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": text}]
+            chat = m.ChatPrompt(msgspec.json.encode(messages), b"[]", b"{}", False)
+            prepared = self._prepare_chat(chat, request)
+        else:
+            way = "it continues the prefix and does not see what follows the gap"
+            tokens = self._tokenize(prompt.prefix, True, False)
+            kept = tokens[-self._target(request) :]
+            prepared = _Prepared(kept, len(tokens) - len(kept), "")
+        notice = m.Notice("no_fim_tokens", f"this model has no tokens for a gap: {way}")
+        return replace(prepared, notices=[notice])
 
     def _render(self, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> tuple[str, list[int]]:
         facts = self._engine.facts

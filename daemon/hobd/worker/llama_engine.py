@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,18 @@ import numpy.typing as npt
 from hobd.wire.messages import Logprob, Sampling
 from hobd.worker import llama
 from hobd.worker.engine import EngineError, Facts, FileUnusable, Interrupted, MemoryShort, Settings, Slice
-from hobd.worker.llama import L
+from hobd.worker.llama import AbortFlag, L
+from hobd.worker.llama_embedder import DECODER_BATCH_TOKENS, LlamaEmbedder, vector_facts
+from hobd.worker.llama_encoder import LlamaEncoder
 from hobd.worker.sampling import ChainSampler, is_greedy, logprob_of
+from hobd.worker.vocabulary import Vocabulary, special_text, spell
 
 _MAX_DEFAULT_CONTEXT = 8192
 _OUT_OF_CELLS, _ABORTED = 1, 2
 _MAGIC = b"GGUF"
 
 
-def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> LlamaEngine:
+def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> LlamaEngine | LlamaEncoder:
     """Loads the model behind a descriptor. Raises FileUnusable or MemoryShort."""
     llama.silence()
     L.llama_backend_init()
@@ -35,53 +39,36 @@ def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -
     except EngineError:
         L.llama_model_free(model)
         raise
-    return LlamaEngine(model, context, context_tokens, settings)
+    engine = LlamaEngine(model, context, context_tokens, settings)
+    if engine.facts.can_generate:
+        return engine
+    L.llama_free(context)  # what it was made for is known now
+    return LlamaEncoder(model, engine.facts)
 
 
-class LlamaEngine:
+class LlamaEngine(Vocabulary):
     """Implements the Engine protocol; see engine.py for what each call promises."""
 
     def __init__(self, model: Any, context: Any, context_tokens: int, settings: Settings) -> None:
+        super().__init__(L.llama_model_get_vocab(model))
         self._model = model
         self._context = context
-        self._vocab = L.llama_model_get_vocab(model)
         self._memory = L.llama_get_memory(context)
         self._num_rows = 0
         self._row_types: dict[int, Any] = {}
-        self.facts = _facts(model, context, self._vocab, context_tokens, settings)
-        self._pieces: dict[int, bytes] = {}
-        self._ends: dict[int, bool] = {}
+        facts = _facts(model, context, self._vocab, context_tokens, settings)
+        self.facts = replace(facts, **vector_facts(model, context), affixes=self.affixes, fim=self.fim)
         self._batch = _Batch(settings.batch_tokens)
-        # llama.cpp asks this callback at every node of the graph, on its own threads, so it must not be
-        # Python. strlen() is the C function we need: 0 (go on) for an empty string, 1 (abort) for "x".
-        self._abort_flag = ctypes.create_string_buffer(2)
-        strlen = ctypes.cast(ctypes.CDLL(None).strlen, L.ggml_abort_callback)
-        L.llama_set_abort_callback(context, strlen, ctypes.cast(self._abort_flag, ctypes.c_void_p))
-        self._strlen = strlen
-
-    # ------------------------------------------------------------------ text and tokens
-
-    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        raw = text.encode("utf-8")
-        room = len(raw) + 8
-        tokens = (ctypes.c_int32 * room)()
-        count = L.llama_tokenize(self._vocab, raw, len(raw), tokens, room, add_special, parse_special)
-        if count < 0:
-            tokens = (ctypes.c_int32 * -count)()
-            count = L.llama_tokenize(self._vocab, raw, len(raw), tokens, -count, add_special, parse_special)
-        return list(tokens[:count])
-
-    def piece(self, token: int) -> bytes:
-        known = self._pieces.get(token)
-        if known is None:
-            known = self._pieces[token] = _piece(self._vocab, token, special=False)
-        return known
-
-    def is_end(self, token: int) -> bool:
-        known = self._ends.get(token)
-        if known is None:
-            known = self._ends[token] = bool(L.llama_vocab_is_eog(self._vocab, token))
-        return known
+        self._abort = AbortFlag()
+        self._abort.attach(context)
+        self.embedder = LlamaEmbedder(
+            model,
+            self._abort,
+            can_cut=True,
+            width=self.facts.embedding_width,
+            batch_tokens=min(settings.batch_tokens, DECODER_BATCH_TOKENS),
+            num_threads=self.facts.num_threads,
+        )
 
     # ------------------------------------------------------------------ steps
 
@@ -123,12 +110,13 @@ class LlamaEngine:
 
     def use_threads(self, count: int) -> None:
         L.llama_set_n_threads(self._context, count, count)
+        self.embedder.use_threads(count)
 
     def interrupt(self) -> None:
-        self._abort_flag[0] = b"x"
+        self._abort.set()
 
     def resume(self) -> None:
-        self._abort_flag[0] = b"\0"
+        self._abort.clear()
 
     def _roll_back(self, slices: Sequence[Slice]) -> None:
         """Removes the cells that a failed decode left behind, so that the same slices can come again."""
@@ -152,7 +140,7 @@ class LlamaEngine:
 
     def logprob(self, row: int, token: int, num_top: int) -> Logprob:
         num_top = min(num_top, self.facts.vocabulary)
-        return logprob_of(self.rows()[row], token, num_top, lambda t: _piece(self._vocab, t, special=True))
+        return logprob_of(self.rows()[row], token, num_top, lambda t: spell(self._vocab, t, special=True))
 
     def rows(self) -> npt.NDArray[np.float32]:
         """Logits of the last decode, shape (rows wanted, vocabulary); valid until the next decode."""
@@ -166,6 +154,7 @@ class LlamaEngine:
 
     def close(self) -> None:
         """Frees the model and its memory. The engine is of no use afterwards."""
+        self.embedder.close()
         L.llama_free(self._context)
         L.llama_model_free(self._model)
 
@@ -295,8 +284,8 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         vocabulary=vocabulary,
         weights_bytes=int(L.llama_model_size(model)),
         template=template.decode("utf-8", "replace") if template else None,
-        bos_text=_special_text(vocab, L.llama_vocab_bos(vocab)),
-        eos_text=_special_text(vocab, L.llama_vocab_eos(vocab)),
+        bos_text=special_text(vocab, L.llama_vocab_bos(vocab)),
+        eos_text=special_text(vocab, L.llama_vocab_eos(vocab)),
     )
 
 
@@ -308,16 +297,3 @@ def _meta(model: Any, key: bytes) -> str:
     buffer = ctypes.create_string_buffer(200)
     length = L.llama_model_meta_val_str(model, key, buffer, len(buffer))
     return buffer.value.decode("utf-8", "replace") if length > 0 else "unknown"
-
-
-def _special_text(vocab: Any, token: int) -> str:
-    return _piece(vocab, token, special=True).decode("utf-8", "replace") if token >= 0 else ""
-
-
-def _piece(vocab: Any, token: int, *, special: bool) -> bytes:
-    buffer = ctypes.create_string_buffer(64)
-    length = L.llama_token_to_piece(vocab, token, buffer, len(buffer), 0, special)
-    if length < 0:
-        buffer = ctypes.create_string_buffer(-length)
-        length = L.llama_token_to_piece(vocab, token, buffer, len(buffer), 0, special)
-    return buffer.raw[:length]

@@ -7,7 +7,8 @@ Sleeps without wake-ups while idle. Made and run by worker/__main__.py.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 
 from hobd.wire import messages as m
@@ -18,6 +19,8 @@ from hobd.worker.plan import Plan, Sampled, Work
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason
 from hobd.worker.threads import Threads
+from hobd.worker.vector_job import VectorJob
+from hobd.worker.vectors import VectorWork
 
 # Prompt tokens computed in a step in which somebody waits for the next token, until steps have been timed.
 CHUNK_TOKENS = 128
@@ -46,7 +49,8 @@ class Loop:
         self._threads = Threads(facts.num_threads if facts.computes_on_cpu else 1)
         self._stash: dict[int, Stowed] = {}
         self._answers: dict[int, Answer] = {}
-        self._inbox: SimpleQueue[Answer | int | None] = SimpleQueue()
+        self._vectors = VectorWork(engine.embedder, send, chunk_tokens=CHUNK_TOKENS)
+        self._inbox: SimpleQueue[Answer | VectorJob | int | None] = SimpleQueue()
         # Ids whose prompt is being computed right now: only these are worth interrupting a step for.
         self._in_prefill: frozenset[int] = frozenset()
         self._unsent: dict[int, Answer] = {}  # answers with text that was not emitted yet
@@ -55,8 +59,8 @@ class Loop:
         self._ends: list[m.End] = []
         self._begun: list[int] = []
 
-    def submit(self, answer: Answer) -> None:
-        self._inbox.put(answer)
+    def submit(self, work: Answer | VectorJob) -> None:
+        self._inbox.put(work)
 
     def cancel(self, id: int) -> None:
         """Ends an answer before the next step; a prompt of its own being computed is cut short."""
@@ -79,9 +83,10 @@ class Loop:
             if not self._receive(is_idle):
                 return
             plan = self._scheduler.plan()
-            is_idle = plan is None
             if plan is not None:
                 self._step(plan)
+            self._step_vectors(plan)
+            is_idle = plan is None and not self._vectors
             self._emit()
 
     # ------------------------------------------------------------------ receive
@@ -95,6 +100,9 @@ class Loop:
                 return False
             if isinstance(item, int):
                 self._end_cancelled(item)
+            elif isinstance(item, VectorJob):
+                if (end := self._vectors.submit(item)) is not None:
+                    self._ends.append(end)
             else:
                 self._answers[item.sequence.id] = item
                 self._scheduler.submit(item.sequence)
@@ -105,6 +113,8 @@ class Loop:
         if answer is not None:
             self._scheduler.finish(id)
             self._end(answer, EndReason.CANCELLED)
+        elif (end := self._vectors.cancel(id)) is not None:
+            self._ends.append(end)
 
     # ------------------------------------------------------------------ step
 
@@ -124,7 +134,8 @@ class Loop:
             self._emit()  # before the decode: whoever makes it die is then known to have had a lane
         self._in_prefill = frozenset(work.sequence.id for work in plan.work if work.is_prompt)
         try:
-            self._decode(slices)
+            with self._watched():  # the decode alone: all threads work at it
+                self._engine.decode(slices)
         except Interrupted:
             return
         except MemoryShort:
@@ -138,10 +149,30 @@ class Loop:
             self._scheduler.note_step(plan, (time.monotonic_ns() - now_ns) // 1000)
         self._take(self._scheduler.commit(plan, sampled))
 
-    def _decode(self, slices: list[Slice]) -> None:
-        """Raises what the engine's decode does. Only the decode is timed: all threads work at it."""
+    def _step_vectors(self, plan: Plan | None) -> None:
+        """What there is to do for vectors beside the answers of `plan`, in a decode of its own."""
+        parts = self._vectors.plan(
+            min((work.sequence.priority for work in plan.work), default=None) if plan else None
+        )
+        if not parts:
+            return
+        self._begun += self._vectors.start(parts)
+        if self._begun:
+            self._emit()
+        self._in_prefill = frozenset(part.item.owner for part in parts)
+        try:
+            with self._watched():
+                self._ends += self._vectors.compute(parts)
+        except Interrupted:
+            return
+        finally:
+            self._in_prefill = frozenset()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Looks what the threads get of the cores, and computes with fewer or more from then on."""
         began_ns, cpu_ns = time.monotonic_ns(), time.process_time_ns()
-        self._engine.decode(slices)
+        yield
         wall_us = (time.monotonic_ns() - began_ns) // 1000
         if self._threads.note(wall_us, (time.process_time_ns() - cpu_ns) // 1000):
             self._engine.use_threads(self._threads.num)
@@ -214,7 +245,10 @@ class Loop:
         if not is_urgent and (not self._unsent or now_ns - self._emitted_ns < EMIT_EVERY_NS):
             return
         deltas = self._deltas + [d for answer in self._unsent.values() if (d := answer.delta()) is not None]
-        self._send(m.Step(self._begun, deltas, self._ends, self._scheduler.tally(self._threads.num)))
+        tally = self._scheduler.tally(
+            self._threads.num, vectors=(self._vectors.num_running, self._vectors.num_queued)
+        )
+        self._send(m.Step(self._begun, deltas, self._ends, tally))
         self._emitted_ns = now_ns
         self._unsent.clear()
         self._begun, self._deltas, self._ends = [], [], []

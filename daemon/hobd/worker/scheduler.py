@@ -162,11 +162,11 @@ class Scheduler:
 
     # ------------------------------------------------------------------ what others may look at
 
-    def tally(self, num_threads: int = 0) -> Tally:
-        """How full it is and what it has done."""
+    def tally(self, num_threads: int = 0, vectors: tuple[int, int] = (0, 0)) -> Tally:
+        """How full it is and what it has done; `vectors` are jobs that run and wait beside the answers."""
         return Tally(
-            num_running=len(self._running),
-            num_queued=len(self._queued),
+            num_running=len(self._running) + vectors[0],
+            num_queued=len(self._queued) + vectors[1],
             num_threads=num_threads,
             used_cells=self._cells.used,
             cached_cells=self._lanes.num_cached(lanes_of(self._running)),
