@@ -53,6 +53,8 @@ class FakeEngine:
             context_tokens=settings.context_tokens or 512,
             num_lanes=settings.num_lanes,
             num_cache_lanes=settings.num_cache_lanes,
+            shares_parts=True,
+            steps_back=True,
             stash_bytes=settings.stash_bytes,
             total_cells=max(settings.kv_cells, settings.context_tokens or 512),
             batch_tokens=settings.batch_tokens,

@@ -61,7 +61,9 @@ class Facts:
     architecture: str
     context_tokens: int  # the longest one sequence can get
     num_lanes: int
-    num_cache_lanes: int  # 0 where this model's memory cannot share a prefix: then none is kept or reused
+    num_cache_lanes: int  # 0 where this model's memory cannot share a prefix between lanes
+    shares_parts: bool  # a part of a lane is the state after a part of its tokens, and can be taken back
+    steps_back: bool  # an unfinished step can be taken back; else it must not be interrupted
     stash_bytes: int  # of memory for lanes that were stowed
     total_cells: int  # KV cells that all lanes share
     batch_tokens: int

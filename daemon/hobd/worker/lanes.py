@@ -103,10 +103,20 @@ class Lanes:
         """Takes the sequence's lane back; what it computed stays as an entry if it may be of use."""
         assert sequence.lane is not None
         computed = sequence.tokens[: sequence.num_computed]
-        for lane in self._cache.keep(sequence.lane, sequence.domain, computed):
+        useless = self._cache.keep(sequence.lane, sequence.domain, computed)
+        for lane in useless:
             self._give_back(lane)
+        if not self._cache.shares_parts and sequence.lane not in useless:
+            self._evict(sequence.lane)  # nobody could share it in its lane
         sequence.lane = None
         sequence.num_computed = 0
+
+    def checkpoint(self, sequence: Sequence) -> None:
+        """Stows what is computed of a sequence that goes on, for others that begin with all of it."""
+        assert sequence.lane is not None
+        key = self._cache.checkpoint(sequence.domain, sequence.tokens[: sequence.num_computed])
+        if key is not None:
+            self._changes.append(Stow(sequence.lane, key))
 
     def trim(self, lane: int, length: int) -> None:
         """The engine computed more of a lane than counts; the accounts never had it."""

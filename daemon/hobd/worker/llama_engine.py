@@ -106,7 +106,8 @@ class LlamaEngine(Vocabulary):
     def fetch(self, stowed: Any, lane: int, count: int) -> None:
         if not L.llama_state_seq_set_data(self._context, _bytes_of(stowed), len(stowed), lane):
             raise EngineError(f"llama.cpp cannot fetch a stowed lane: {llama.last_errors()}")
-        self.trim(lane, count)
+        if self.facts.shares_parts:
+            self.trim(lane, count)
 
     def use_threads(self, count: int) -> None:
         L.llama_set_n_threads(self._context, count, count)
@@ -258,9 +259,17 @@ def _new_context(model: Any, settings: Settings) -> tuple[Any, int]:
 def _num_cache_lanes(model: Any, settings: Settings) -> int:
     """None where no part of a lane can be shared: recurrent layers keep one state for all its tokens, and
     a sliding window overwrites the cells it has left."""
-    if L.llama_model_is_recurrent(model) or L.llama_model_is_hybrid(model) or L.llama_model_n_swa(model) > 0:
+    if not _shares_parts(model):
         return 0
     return max(0, min(settings.num_cache_lanes, int(L.llama_max_parallel_sequences()) - settings.num_lanes))
+
+
+def _shares_parts(model: Any) -> bool:
+    return not _is_recurrent(model) and L.llama_model_n_swa(model) == 0
+
+
+def _is_recurrent(model: Any) -> bool:
+    return bool(L.llama_model_is_recurrent(model) or L.llama_model_is_hybrid(model))
 
 
 def _num_threads(settings: Settings) -> int:
@@ -275,6 +284,8 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         context_tokens=context_tokens,
         num_lanes=settings.num_lanes,
         num_cache_lanes=_num_cache_lanes(model, settings),
+        shares_parts=_shares_parts(model),
+        steps_back=not _is_recurrent(model),
         stash_bytes=settings.stash_bytes,
         total_cells=int(L.llama_n_ctx(context)),
         batch_tokens=settings.batch_tokens,

@@ -40,6 +40,7 @@ class Loop:
             num_lanes=facts.num_lanes,
             num_cache_lanes=facts.num_cache_lanes,
             stash_bytes=facts.stash_bytes,
+            shares_parts=facts.shares_parts,
             total_cells=facts.total_cells,
             context_tokens=facts.context_tokens,
             batch_tokens=facts.batch_tokens,
@@ -65,7 +66,7 @@ class Loop:
     def cancel(self, id: int) -> None:
         """Ends an answer before the next step; a prompt of its own being computed is cut short."""
         self._inbox.put(id)
-        if id in self._in_prefill:
+        if id in self._in_prefill and self._engine.facts.steps_back:
             self._engine.interrupt()
 
     def stop(self) -> None:

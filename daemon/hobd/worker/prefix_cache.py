@@ -9,6 +9,10 @@ its cells are stowed away in plain memory, where they are in nobody's way. For e
 over every cell in use, whosever it is, and after a few dozen tokens that has cost more than to stow a cell
 and to fetch it back; to compute it again would cost a hundred times as much.
 
+Recurrent layers and sliding windows keep the state after all tokens and none in between. Of such models an
+entry is the whole of a prompt, or of a prompt and its answer, always stowed, and of use to what goes on
+from there (`shares_parts` is False).
+
 The entries of a domain are a handful of token lists, none of which begins another; comparing lists runs
 at memory speed, so with a few dozen lanes a scan beats a tree of tokens and has nothing to balance.
 """
@@ -16,10 +20,11 @@ at memory speed, so with a few dozen lanes a scan beats a tree of tokens and has
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from hobd.worker.sequence import Sequence, State
+from hobd.worker.stash import Entry, Stash
 
 #: Shorter common beginnings cost more to book than to compute.
 MIN_SHARED_TOKENS = 16
@@ -37,26 +42,17 @@ class Match:
     length: int = 0  # cells under the key: so many are fetched, and those after `count` given back
 
 
-@dataclass(slots=True)
-class _Entry:
-    domain: str
-    tokens: list[int] = field(repr=False)
-    used_at: int = 0
-    computed_at: int = 0  # tokens that had been computed when it was used last
-    num_bytes: int = 0  # when stowed
-
-
 class PrefixCache:
     """What lanes without a sequence still hold."""
 
-    def __init__(self, min_shared: int = MIN_SHARED_TOKENS, stash_bytes: int = 0) -> None:
+    def __init__(
+        self, min_shared: int = MIN_SHARED_TOKENS, stash_bytes: int = 0, *, shares_parts: bool = True
+    ) -> None:
         """Without `stash_bytes` nothing is stowed."""
+        self.shares_parts = shares_parts
         self._min_shared = min_shared
-        self._entries: dict[int, _Entry] = {}  # by lane
-        self._stowed: dict[int, _Entry] = {}  # by key
-        self._stash_bytes = stash_bytes
-        self._num_keys = 0
-        self._is_tidy = True  # nothing changed since the stash was looked through
+        self._entries: dict[int, Entry] = {}  # by lane
+        self.stash = Stash(stash_bytes)
         self._num_uses = 0  # stands for the time: what was used last has the greatest number
         self._num_computed = 0
 
@@ -70,15 +66,9 @@ class PrefixCache:
         Its last token is never part of it: somebody has to compute the logits.
         """
         best: Match | None = None
-        for lane, tokens, count in self._candidates(sequence, running):
-            shared = min(self._common(sequence, tokens), count)
-            if shared >= self._min_shared and (best is None or shared > best.count):
-                best = Match(shared, lane)
-        for key, entry in self._stowed.items():
-            if entry.domain == sequence.domain:
-                shared = self._common(sequence, entry.tokens)
-                if shared >= self._min_shared and (best is None or shared > best.count):
-                    best = Match(shared, None, key, len(entry.tokens))
+        for match in self._matches(sequence, running):
+            if match.count >= self._min_shared and (best is None or match.count > best.count):
+                best = match
         return best
 
     def is_awaited(self, sequence: Sequence, running: Iterable[Sequence]) -> bool:
@@ -91,8 +81,8 @@ class PrefixCache:
         """Makes the lane an entry. Returns lanes that are of no use then, maybe this very one."""
         if not domain or len(tokens) < self._min_shared:
             return [lane]
-        for whole in (*self._entries.values(), *self._stowed.values()):
-            if whole.domain == domain and _begins(tokens, whole.tokens):
+        for whole in (*self._entries.values(), *self.stash.entries.values()):
+            if whole.domain == domain and self._holds(whole.tokens, tokens):
                 self._use(whole)
                 return [lane]
         useless = [
@@ -102,14 +92,15 @@ class PrefixCache:
         ]
         for other in useless:
             del self._entries[other]
-        self._is_tidy = False
-        self._entries[lane] = _Entry(domain, tokens)
+        self.stash.is_tidy = False
+        self._entries[lane] = Entry(domain, tokens)
         self._use(self._entries[lane])
         return useless
 
     def use(self, match: Match) -> None:
         """Somebody goes on from it; of no effect where a running sequence was matched."""
-        source = self._entries.get(match.lane) if match.lane is not None else self._stowed[match.key or 0]
+        stowed = self.stash.entries.get(match.key) if match.key is not None else None
+        source = self._entries.get(match.lane) if match.lane is not None else stowed
         if source is not None:
             self._use(source)
 
@@ -122,45 +113,29 @@ class PrefixCache:
         """The lane of an entry that is in the way for longer than it is worth."""
         for lane, entry in self._entries.items():
             if self._num_computed - entry.computed_at >= STOW_AFTER_TOKENS:
-                return lane if self._stash_bytes else None
+                return lane if self.stash.is_open else None
         return None
 
     def stow(self, lane: int) -> int | None:
         """The entry gives up its lane. Returns the key for its cells; None if they are to be dropped."""
         entry = self._entries.pop(lane)
-        if not self._stash_bytes:
-            return None
-        self._num_keys += 1
-        self._stowed[self._num_keys] = entry
-        self._is_tidy = False
-        return self._num_keys
+        return self.stash.add(entry) if self.stash.is_open else None
 
-    def note_stowed(self, key: int, num_bytes: int) -> None:
-        """What is stowed under the key takes so much memory."""
-        if key in self._stowed:
-            self._stowed[key].num_bytes = num_bytes
-            self._is_tidy = False
+    def checkpoint(self, domain: str, tokens: list[int]) -> int | None:
+        """Makes an entry of a state that its sequence goes on from. Returns the key for it, if it is new."""
+        if not domain or len(tokens) < self._min_shared or not self.stash.is_open:
+            return None
+        for entry in self.stash.entries.values():
+            if entry.domain == domain and entry.tokens == tokens:
+                self._use(entry)
+                return None
+        entry = Entry(domain, tokens)
+        self._use(entry)
+        return self.stash.add(entry)
 
     def drop_stowed(self) -> list[int]:
         """Keys of what is of no use any more, or too much: what was used longest ago."""
-        if self._is_tidy:
-            return []
-        self._is_tidy = True
-        dropped = [
-            key
-            for key, entry in self._stowed.items()
-            if any(map(partial(_is_part, entry), (*self._entries.values(), *self._stowed.values())))
-        ]
-        for key in dropped:
-            del self._stowed[key]
-        while self.num_stowed_bytes > self._stash_bytes:
-            dropped.append(min(self._stowed, key=lambda key: self._stowed[key].used_at))
-            del self._stowed[dropped[-1]]
-        return dropped
-
-    @property
-    def num_stowed_bytes(self) -> int:
-        return sum(entry.num_bytes for entry in self._stowed.values())
+        return self.stash.tidy(self._is_superseded)
 
     # ------------------------------------------------------------------ what makes way
 
@@ -185,7 +160,7 @@ class PrefixCache:
         for one in self._entries.values():
             assert one.domain and len(one.tokens) >= self._min_shared
             assert not any(_is_part(one, other) for other in self._entries.values())
-        assert self._stash_bytes or not self._stowed
+        assert self.stash.is_open or not self.stash.entries
 
     def length(self, lane: int) -> int:
         return len(self._entries[lane].tokens)
@@ -195,7 +170,7 @@ class PrefixCache:
     def _find_promise(self, sequence: Sequence, running: Iterable[Sequence]) -> tuple[Sequence, int] | None:
         """Who will have computed how much of it. Nobody waits for a lesser one, which itself may have to."""
         best: tuple[Sequence, int] | None = None
-        for other in running:
+        for other in running if self.shares_parts else ():
             if other.state is State.PREFILL and _may_share(other, sequence):
                 shared = self._common(sequence, other.tokens)
                 if other.standing <= sequence.standing and shared > (best[1] if best else 0):
@@ -205,19 +180,24 @@ class PrefixCache:
         found = self.find(sequence, running)
         return best if best[1] >= (found.count if found else 0) + self._min_shared else None
 
-    def _candidates(
-        self, sequence: Sequence, running: Iterable[Sequence]
-    ) -> Iterator[tuple[int, list[int], int]]:
-        """(lane, tokens, how many of them are computed) of everything in the sequence's domain."""
-        if not sequence.domain:
+    def _matches(self, sequence: Sequence, running: Iterable[Sequence]) -> Iterator[Match]:
+        """What everything in the sequence's domain has in common with it, long or short."""
+        domain = sequence.domain
+        if not domain:
             return
-        # What runs comes first: of two equally long matches, sharing with it takes no further cells.
-        for other in running:
-            if other.lane is not None and _may_share(other, sequence):
-                yield other.lane, other.tokens, other.num_computed
-        for lane, entry in self._entries.items():
-            if entry.domain == sequence.domain:
-                yield lane, entry.tokens, len(entry.tokens)
+        if self.shares_parts:
+            # What runs comes first: of two equally long matches, sharing with it takes no further cells.
+            for other in running:
+                if other.lane is not None and other.domain == domain:
+                    yield Match(min(self._common(sequence, other.tokens), other.num_computed), other.lane)
+            for lane, entry in self._entries.items():
+                if entry.domain == domain:
+                    yield Match(self._common(sequence, entry.tokens), lane)
+        for key, entry in self.stash.entries.items():
+            if entry.domain == domain:
+                shared, length = self._common(sequence, entry.tokens), len(entry.tokens)
+                if self.shares_parts or shared == length:
+                    yield Match(shared, None, key, length)
 
     def _common(self, sequence: Sequence, tokens: list[int]) -> int:
         """Tokens that both begin with, without the sequence's last; 0 if too few to share."""
@@ -229,13 +209,22 @@ class PrefixCache:
     def _idle(self, lane: int) -> int:
         return self._num_uses - self._entries[lane].used_at + 1
 
-    def _use(self, entry: _Entry) -> None:
+    def _holds(self, whole: list[int], tokens: list[int]) -> bool:
+        """Whether an entry of the one is of use to whom one of the other would be."""
+        return _begins(tokens, whole) if self.shares_parts else tokens == whole
+
+    def _is_superseded(self, entry: Entry) -> bool:
+        """Whether another entry is of use wherever this one would be."""
+        others = (*self._entries.values(), *self.stash.entries.values())
+        return self.shares_parts and any(map(partial(_is_part, entry), others))
+
+    def _use(self, entry: Entry) -> None:
         self._num_uses += 1
         entry.used_at = self._num_uses
         entry.computed_at = self._num_computed
 
 
-def _is_part(entry: _Entry, other: _Entry) -> bool:
+def _is_part(entry: Entry, other: Entry) -> bool:
     """Whether the other one holds all that this one does."""
     return entry is not other and entry.domain == other.domain and _begins(entry.tokens, other.tokens)
 

@@ -48,12 +48,14 @@ class Scheduler:
         is_end: Callable[[int], bool],
         num_cache_lanes: int = 0,
         stash_bytes: int = 0,
+        shares_parts: bool = True,
         min_shared: int = MIN_SHARED_TOKENS,
         patience_steps: int = _PATIENCE_STEPS,
     ) -> None:
         """`chunk_tokens` bounds the prompt tokens of a step in which others wait, until steps were timed.
 
-        Without cache lanes nothing is shared or kept; what is kept may be stowed in `stash_bytes` of memory.
+        What is kept of ended sequences lies in the cache lanes, or in `stash_bytes` of memory, or nowhere.
+        Without `shares_parts` a lane is of use as a whole or not at all.
         """
         if context_tokens > total_cells:
             raise ValueError(f"a sequence of {context_tokens} tokens can never fit {total_cells} cells")
@@ -64,8 +66,8 @@ class Scheduler:
         self._num_lanes = num_lanes
         self._batch_tokens = batch_tokens
         self._is_end = is_end
-        self._cache = PrefixCache(min_shared, stash_bytes if num_cache_lanes else 0)
-        self._can_share = num_cache_lanes > 0
+        self._cache = PrefixCache(min_shared, stash_bytes, shares_parts=shares_parts)
+        self._keeps = num_cache_lanes > 0 or (stash_bytes > 0 and not shares_parts)
         self._lanes = Lanes(num_lanes + num_cache_lanes, total_cells, self._cache)
         self._cells = self._lanes.cells
         self._pace = Pace(chunk_tokens, batch_tokens)
@@ -88,7 +90,7 @@ class Scheduler:
             raise ValueError(
                 f"{len(sequence.tokens)} tokens leave no room in a context of {self.context_tokens}"
             )
-        if not self._can_share:
+        if not self._keeps:
             sequence.domain = ""
         self._arrivals += 1
         sequence.arrival = self._arrivals
@@ -135,6 +137,8 @@ class Scheduler:
         for work in plan.work:
             if not work.drafts:
                 self._book(work.sequence, work.count)
+            if work.halts:
+                self._lanes.checkpoint(work.sequence)
             if work.num_rows:
                 outcomes += self._take_all(work, row, next(tokens))
                 row += work.num_rows
@@ -149,7 +153,7 @@ class Scheduler:
 
     def note_stowed(self, key: int, num_bytes: int) -> None:
         """What the engine stowed under a key takes so much memory."""
-        self._cache.note_stowed(key, num_bytes)
+        self._cache.stash.note_bytes(key, num_bytes)
 
     def relieve(self) -> bool:
         """The engine found no room: what is cached goes, then the last in rank. False if it is alone."""
@@ -170,7 +174,7 @@ class Scheduler:
             num_threads=num_threads,
             used_cells=self._cells.used,
             cached_cells=self._lanes.num_cached(lanes_of(self._running)),
-            stash_bytes=self._cache.num_stowed_bytes,
+            stash_bytes=self._cache.stash.num_bytes,
             num_prompt_tokens=self._num_prompt_tokens,
             num_cached_tokens=self._num_cached_tokens,
             num_drafted_tokens=self._num_drafted_tokens,
@@ -222,7 +226,7 @@ class Scheduler:
                 order.sort(key=self._turns.key)  # its caller has been served now
             budget = min(budget, self._cells_left(num_tokens(work, chunks)))
             if budget > 0:
-                chunks.append(chunk(sequence, budget))
+                chunks.append(chunk(sequence, budget, halts=not self._cache.shares_parts))
         return work + chunks
 
     def _budget(self, sequence: Sequence, answering: list[Work], chunks: list[Work]) -> int:

@@ -35,7 +35,8 @@ class Cell:
 class Engine:
     """What the plans would make of a KV cache. A cell is an object, which lanes may share."""
 
-    def __init__(self) -> None:
+    def __init__(self, shares_parts: bool) -> None:
+        self.shares_parts = shares_parts
         self.lanes: dict[int, list[Cell]] = {}
         self.stash: dict[int, list[Cell]] = {}
 
@@ -59,6 +60,7 @@ class Engine:
                 self.stash[change.key] = list(self.lanes[change.lane])
             case Fetch():
                 stowed = self.stash[change.key]
+                assert self.shares_parts or change.count == len(stowed), "there is no state in between"
                 assert not self.lanes.get(change.lane) and 0 < change.count <= len(stowed)
                 assert self.cells + len(stowed) <= CELLS, "there is no room for all of it"
                 self.lanes[change.lane] = [Cell(cell.token, cell.domain) for cell in stowed[: change.count]]
@@ -86,11 +88,14 @@ class Sure(Lookup):
 class AnySchedule(RuleBasedStateMachine):
     """Random arrivals, cancellations, interrupted and committed steps."""
 
+    shares_parts = True
+
     def __init__(self) -> None:
         super().__init__()
         self.scheduler = Scheduler(
             num_lanes=LANES,
-            num_cache_lanes=CACHE_LANES,
+            num_cache_lanes=CACHE_LANES if self.shares_parts else 0,
+            shares_parts=self.shares_parts,
             total_cells=CELLS,
             context_tokens=CONTEXT,
             batch_tokens=BATCH,
@@ -100,7 +105,7 @@ class AnySchedule(RuleBasedStateMachine):
             patience_steps=PATIENCE,
             is_end=lambda token: token == END,
         )
-        self.engine = Engine()
+        self.engine = Engine(self.shares_parts)
         self.alive: dict[int, Sequence] = {}
         self.next_id = 1
 
@@ -114,7 +119,8 @@ class AnySchedule(RuleBasedStateMachine):
         sequence = Sequence(
             self.next_id, prompt, priority=priority, max_tokens=max_tokens, domain=domain, caller=domain
         )
-        sequence.lookup = Sure(sequence.tokens)
+        if self.shares_parts:
+            sequence.lookup = Sure(sequence.tokens)
         self.alive[self.next_id] = sequence
         self.scheduler.submit(sequence)
         self.next_id += 1
@@ -145,6 +151,7 @@ class AnySchedule(RuleBasedStateMachine):
         assert sum(work.count for work in plan.work) <= BATCH
         assert len({work.sequence.lane for work in plan.work}) == len(plan.work) <= LANES
         for change in plan.changes:
+            assert self.shares_parts or not isinstance(change, Copy | Trim)
             self.engine.change_lane(change)
             if isinstance(change, Stow):
                 self.scheduler.note_stowed(change.key, len(self.engine.stash[change.key]))
@@ -170,7 +177,7 @@ class AnySchedule(RuleBasedStateMachine):
 
     @invariant()
     def stash_holds_what_the_cache_knows(self) -> None:
-        stowed = self.scheduler._cache._stowed
+        stowed = self.scheduler._cache.stash.entries
         to_come = {change.key for change in self.scheduler._lanes._changes if isinstance(change, Stow)}
         assert {key for key, entry in stowed.items()} <= self.engine.stash.keys() | to_come
         for key in stowed.keys() - to_come:
@@ -196,5 +203,13 @@ class AnySchedule(RuleBasedStateMachine):
         raise AssertionError("some sequence never ends")
 
 
+class AnyScheduleOfWholeLanes(AnySchedule):
+    """The same for a model whose lanes cannot be shared in part."""
+
+    shares_parts = False
+
+
 AnySchedule.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+AnyScheduleOfWholeLanes.TestCase.settings = AnySchedule.TestCase.settings
 test_any_schedule = AnySchedule.TestCase
+test_any_schedule_of_whole_lanes = AnyScheduleOfWholeLanes.TestCase

@@ -71,7 +71,7 @@ def stash() -> PrefixCache:
     cache.keep(0, "a", [*SYSTEM, 2, 2])
     cache.keep(1, "a", [*SYSTEM, 3, 3, 3, 3])
     assert cache.stow(0) == 1
-    cache.note_stowed(1, 60)
+    cache.stash.note_bytes(1, 60)
     return cache
 
 
@@ -92,9 +92,9 @@ def test_entry_in_the_way_is_named_when_others_have_computed_for_a_while(stash: 
 
 def test_stash_drops_what_was_used_longest_ago_when_it_is_full(stash: PrefixCache) -> None:
     assert stash.stow(1) == 2
-    stash.note_stowed(2, 41)
+    stash.stash.note_bytes(2, 41)
     stash.use(Match(22, None, key=1))
-    assert stash.drop_stowed() == [2] and stash.num_stowed_bytes == 60
+    assert stash.drop_stowed() == [2] and stash.stash.num_bytes == 60
     assert stash.drop_stowed() == []
 
 
