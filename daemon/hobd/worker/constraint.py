@@ -162,14 +162,18 @@ def _grammar(constraint: Constraint) -> str:
         case "json_schema":
             return _of_schema(constraint.text)
         case "regex":
-            of_regex: str = _library().LLMatcher.grammar_from_regex(constraint.text)
-            return of_regex
+            return _of_regex(constraint.text)
         case "gbnf":
             return _of_lark(_converted(constraint.text))
         case "lark":
             return _of_lark(constraint.text)
         case "choice":
-            return _of_lark(_any_of(json.loads(constraint.text)))
+            return _of_regex(_any_of(json.loads(constraint.text)))
+
+
+def _of_regex(text: str) -> str:
+    grammar: str = _library().LLMatcher.grammar_from_regex(text)
+    return grammar
 
 
 def _of_lark(text: str) -> str:
@@ -177,27 +181,29 @@ def _of_lark(text: str) -> str:
 
 
 def _any_of(choices: list[str]) -> str:
-    """One terminal, so that a choice may begin with another one."""
-    return (
-        f"start: CHOICE\nCHOICE: {' | '.join(json.dumps(choice, ensure_ascii=False) for choice in choices)}\n"
-    )
+    """A regular expression for these texts and no other."""
+    return "|".join("".join(map(_literal, choice)) for choice in choices)
+
+
+def _literal(character: str) -> str:
+    return character if character.isalnum() or character == " " else f"\\x{{{ord(character):x}}}"
 
 
 def _of_schema(text: str) -> str:
     fault = ""
     try:
         schema = msgspec.json.decode(text)
-    except (ValueError, RecursionError) as error:
+        if isinstance(schema, bool):
+            schema = {} if schema else {"not": {}}
+        if isinstance(schema, dict):
+            # Only what was read whole is written: text put between braces could close them.
+            styled = {"x-guidance": _JSON_STYLE} | schema
+            return msgspec.json.encode({"grammars": [{"json_schema": styled}]}).decode()
+        fault = "a schema is an object or a boolean"
+    except (ValueError, OverflowError, RecursionError) as error:
         found = re.search(r"byte \d+", str(error))
         fault = f"it is not JSON{f' at {found[0]}' if found else ''}"
-    if fault:
-        _refuse("json_schema", fault)
-    if isinstance(schema, bool):
-        schema = {} if schema else {"not": {}}
-    if not isinstance(schema, dict):
-        _refuse("json_schema", "a schema is an object or a boolean")
-    schema.setdefault("x-guidance", _JSON_STYLE)
-    return msgspec.json.encode({"grammars": [{"json_schema": schema}]}).decode()
+    _refuse("json_schema", fault)
 
 
 def _converted(text: str) -> str:

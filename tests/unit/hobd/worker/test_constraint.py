@@ -67,6 +67,12 @@ def test_answer_to_any_schema_validates(schema: dict[str, Any], seed: int) -> No
     jsonschema.validate(json.loads(answer), schema)
 
 
+@settings(deadline=None, max_examples=200)
+@given(choices=st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=4), seed=st.integers(0, 99))
+def test_answer_is_one_of_any_choices_to_the_letter(choices: list[str], seed: int) -> None:
+    assert walk(Constraint("choice", json.dumps(choices)), seed).decode() in choices
+
+
 REFUSED = {
     "no json": ("json_schema", '{"secret', "it is not JSON"),
     "bad json": ("json_schema", '{"secret" 1}', "it is not JSON at byte 10"),
@@ -77,6 +83,8 @@ REFUSED = {
     "dead $ref": ("json_schema", '{"$ref": "#/secret"}', "a \\$ref leads nowhere"),
     "$ref outside": ("json_schema", '{"$ref": "http://secret/"}', "a \\$ref leads out of it"),
     "two values": ("json_schema", '{}}, {"x": {}', "it is not JSON"),
+    "number": ("json_schema", '{"const": 1e999}', "it is not JSON"),
+    "surrogate": ("json_schema", r'{"const": "\ud800"}', "it is not JSON"),
     "regex": ("regex", "(secret", "this fault: unclosed group"),
     "look-around": ("regex", "(?=secret)", "look-around"),
     "gbnf": ("gbnf", 'root ::= "secret"\nnext ::= (', "it is not GBNF, see line 2"),
@@ -96,6 +104,21 @@ def test_faulty_grammar_is_refused_with_a_reason_and_not_a_word_of_it(
     message = str(caught.value)
     assert message.startswith(f"response_format.{kind} ") and "secret" not in message
     assert message.isprintable() and len(message) < 200 and caught.value.__context__ is None
+
+
+PARTS = [*'|:()[]{}<>/"*+~&@%#\\\n ,.', "secret", "start", "root ::= ", "json", '"a"', "$ref", "type", "&&"]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    kind=st.sampled_from(["json_schema", "regex", "gbnf", "lark"]),
+    parts=st.lists(st.sampled_from(PARTS), max_size=12),
+)
+def test_no_reason_has_a_word_of_any_grammar(kind: Any, parts: list[str]) -> None:
+    try:
+        GRAMMARS.matcher(Constraint(kind, "".join(parts)))
+    except ConstraintUnusable as error:
+        assert "secret" not in str(error) and str(error).isprintable() and len(str(error)) < 200
 
 
 def test_model_without_an_end_is_refused() -> None:
