@@ -79,6 +79,6 @@ def _choices(choices: Sequence[str]) -> str:
     total = sum(map(len, choices))
     if total > _MAX_CHOICES_CHARACTERS:
         raise InvalidRequest(
-            f"response_format.choice has {total} characters in all; at most {_MAX_CHOICES_CHARACTERS} are taken"
+            f"response_format.choice has {total} characters in all; {_MAX_CHOICES_CHARACTERS} are allowed"
         )
     return json.dumps(list(choices), ensure_ascii=False)
