@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
 from typing import Any
 
 import jsonschema
@@ -20,7 +21,7 @@ from tests.schemas import schemas
 
 END = 256
 BYTES = Vocabulary([bytes([byte]) for byte in range(256)] + [b"<end>"], [END], [END])
-GRAMMARS = Grammars(lambda: BYTES, lambda text: list(text.encode()))
+GRAMMARS = Grammars(lambda: BYTES)
 
 
 def walk(constraint: Constraint, seed: int = 0, most: int = 4000) -> bytes:
@@ -122,12 +123,24 @@ def test_no_reason_has_a_word_of_any_grammar(kind: Any, parts: list[str]) -> Non
 
 
 def test_model_without_an_end_is_refused() -> None:
-    endless = Grammars(lambda: Vocabulary([b"a"], [], []), lambda text: [0])
+    endless = Grammars(lambda: Vocabulary([b"a"], [], []))
     with pytest.raises(ConstraintUnusable, match="no token that ends an answer"):
         endless.matcher(Constraint("json", ""))
 
 
-def test_tokenizer_that_adds_a_space_does_not_spoil_what_is_forced() -> None:
-    spaced = Grammars(lambda: BYTES, lambda text: list(f" {text}".encode()))
-    matcher, _ = spaced.matcher(Constraint("regex", "abc"))
-    assert [matcher.compute_bitmask() and matcher.consume_token(byte) for byte in b"abc"] == [True] * 3
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("regex", "x{3}(a?){5000}a{5000}"),
+        ("json_schema", json.dumps({"const": "word " * 50_000})),
+        ("lark", '%llguidance {"no_forcing": false}\nstart: /x{3}(a?){5000}a{5000}/'),
+    ],
+    ids=["regex", "schema", "lark that asks for it"],
+)
+def test_step_does_not_look_ahead_without_end(kind: Any, text: str) -> None:
+    matcher, _ = GRAMMARS.matcher(Constraint(kind, text))
+    began = time.process_time()
+    for _ in range(20):
+        mask = matcher.compute_bitmask()
+        matcher.consume_token(next(t for t in range(END) if mask[t // 8] >> t % 8 & 1))
+    assert time.process_time() - began < 0.5 and not matcher.is_error()
