@@ -127,6 +127,14 @@ def test_logprobs_are_those_of_the_model_alone(client: Client) -> None:
     assert likeliest() == likeliest(choice=["Zebra"])
 
 
+def test_grammar_that_proves_too_ambiguous_ends_its_answer_alone(client: Client) -> None:
+    shape = 'start: "x" e{20}\ne: e e e | /[a-z ]/ | e e'
+    with pytest.raises(errors.InvalidRequest, match="too ambiguous or complex to go on; simplify it"):
+        client.complete("starter", "x", lark=shape, max_tokens=30)
+    assert client.complete("starter", "x", choice=["a"]).text == "a"
+    assert not any(resident.num_restarts for resident in client.status().residents)
+
+
 @pytest.mark.parametrize(
     ("shape", "words"),
     [

@@ -32,7 +32,7 @@ _LIMITS = {
     "max_items_in_row": 2000,
     "initial_lexer_fuel": 1_000_000,
     "step_lexer_fuel": 200_000,
-    "step_max_items": 50_000,
+    "step_max_items": 20_000,
     "max_lexer_states": 20_000,
     "max_grammar_size": 100_000,
     "precompute_large_lexemes": False,  # walks the whole vocabulary before the first token
@@ -96,9 +96,9 @@ def rehearse(trial: Trial) -> Done | Failed:
     """Compiles a grammar for an alphabet of bytes and begins an answer; only whether it can matters."""
     signal.setitimer(signal.ITIMER_PROF, COMPILE_SECONDS)  # nobody handles its signal, so it kills
     try:
-        matcher = _compile(_bytes_tokenizer(), Constraint(trial.kind, trial.text))
+        matcher = _compile(_bytes_tokenizer(), trial.constraint)
         matcher.compute_bitmask()
-        _check(matcher, trial.kind)
+        _check(matcher, trial.constraint.kind)
     except ConstraintUnusable as error:
         return Failed(kind="constraint", detail=str(error)[:300])
     finally:

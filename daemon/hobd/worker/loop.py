@@ -180,7 +180,7 @@ class Loop:
         del self._answers[answer.sequence.id]
         self._unsent.pop(answer.sequence.id, None)
         last, end = answer.end(reason, time.monotonic_ns())
-        if answer.fault:  # what was told is whole, but not what was asked for
+        if answer.fault:  # an End would call it whole; the error ends it for the broker as well
             self._send(m.Refused(end.id, "InvalidRequest", answer.fault))
             return
         if last is not None:

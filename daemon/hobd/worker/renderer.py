@@ -19,12 +19,12 @@ import signal
 import socket
 import struct
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 
 from hobd.sandbox.hygiene import die_with_parent
-from hobd.wire.messages import Value
+from hobd.wire.messages import Constraint, Value
 
 CPU_SECONDS = 2
 MEMORY_BYTES = 512 << 20
@@ -66,8 +66,7 @@ class Ask(Value, frozen=True, tag="ask"):
 class Trial(Value, frozen=True, tag="trial"):
     """A constraint to compile, to see what becomes of the process that does."""
 
-    kind: Literal["json", "json_schema", "regex", "gbnf", "lark", "choice"]
-    text: str
+    constraint: Constraint
 
 
 class Done(Value, frozen=True, tag="done"):

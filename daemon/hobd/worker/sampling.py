@@ -168,9 +168,7 @@ class ConstrainedSampler:
     def _only(self, allowed: Ids) -> int:
         if len(allowed):
             return int(allowed[0])
-        self.fault = (
-            f"the answer cannot go on inside its response_format ({self._matcher.stop_reason()}); simplify it"
-        )
+        self.fault = "the response_format has become too ambiguous or complex to go on; simplify it"
         return self._end
 
 

@@ -124,8 +124,7 @@ class Renderer:
     def rehearse(self, constraint: Constraint) -> None:
         """Returns when it was compiled within limits; else raises ConstraintUnusable."""
         try:
-            trial = Trial(constraint.kind, constraint.text)
-            answer = self._exchange(frame(trial), time.monotonic() + WALL_SECONDS)
+            answer = self._exchange(frame(Trial(constraint)), time.monotonic() + WALL_SECONDS)
         except _Lost:
             raise ConstraintUnusable(
                 f"response_format.{constraint.kind} takes too much time or memory to compile; simplify it"
