@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,25 @@ def test_logprobs_are_those_of_the_model_alone(client: Client) -> None:
         return [top.token_id for top in logprobs[0].top]
 
     assert likeliest() == likeliest(choice=["Zebra"])
+
+
+def test_grammar_that_compiles_for_long_does_not_stall_an_answer_under_way(client: Client) -> None:
+    client.complete("noise", "x", choice=["a"])
+    bomb = threading.Thread(target=refuse, args=(client, {"type": "integer", "multipleOf": 123456789}))
+    num_deltas = 0
+    events = client.generate("noise", "x", ignore_eos=True, max_tokens=3000)
+    with closing(events):
+        next(event for event in events if event.kind == "delta")
+        bomb.start()
+        while bomb.is_alive() and next(events).kind == "delta":
+            num_deltas += 1
+    bomb.join()
+    assert num_deltas > 5
+
+
+def refuse(client: Client, schema: dict[str, Any]) -> None:
+    with pytest.raises(errors.InvalidRequest, match="takes too much time"):
+        client.complete("noise", "x", json_schema=schema)
 
 
 def test_grammar_that_proves_too_ambiguous_ends_its_answer_alone(client: Client) -> None:
