@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -113,6 +115,33 @@ def test_bias_that_bans_all_that_is_allowed_bans_nothing(client: Client) -> None
 
     assert answer(logit_bias={token: float("-inf") for token in range(273)}) == answer()
     assert "a" not in answer(logit_bias={client.tokenize("noise", "a")[0]: float("-inf")})
+
+
+# In a process of its own, as all that loads llama.cpp. The model says its end whenever it may.
+DRAW_ON = """
+import numpy as np
+from hobd.wire.messages import Constraint, Sampling
+from hobd.worker.constraint import Grammars
+from hobd.worker.sampling import ConstrainedSampler
+from hobd.worker.vocabulary import Vocabulary
+letters = Vocabulary([bytes([byte]) for byte in range(256)] + [b"end"], [256], [256])
+rows = np.zeros((1, 257), np.float32)
+rows[0, 256] = 1
+for text in ("ab", "ab?"):
+    matcher, end = Grammars(lambda: letters).matcher(Constraint("regex", text))
+    sampler = ConstrainedSampler(matcher, None, Sampling(), size=257, end=end, rows=lambda: rows)
+    for position in range(4):
+        token = sampler.draw(0, position)
+        sampler.accept(token)
+        print(token, end=" ")
+    print(sampler.fault, end=";")
+"""
+
+
+def test_end_is_drawn_again_when_somebody_guesses_on_behind_it() -> None:
+    command = [sys.executable, "-I", "-c", DRAW_ON]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    assert said == "97 98 256 256 ;97 256 256 256 ;"
 
 
 def test_max_tokens_cut_an_answer_and_say_so(client: Client) -> None:

@@ -136,8 +136,10 @@ class ConstrainedSampler:
 
     def draw(self, row: int, position: int) -> int:
         allowed = self._allowed()
-        if len(allowed) <= 1:
-            return self._only(allowed)
+        if self._matcher.is_stopped():
+            return self._stop()
+        if len(allowed) == 1:
+            return int(allowed[0])
         logits = self._rows()[row]
         if self._chain is None:
             return int(allowed[logits[allowed].argmax()])
@@ -159,16 +161,15 @@ class ConstrainedSampler:
             self._chain.close()
 
     def _allowed(self) -> Ids:
-        """The tokens that may come next; none when the matcher has run into a limit of its own."""
-        self._matcher.unsafe_compute_mask_ptr(self._mask.ctypes.data, self._mask.nbytes)
-        if self._matcher.is_error():
-            return np.zeros(0, np.int64)
+        """The tokens that may come next. May stop the matcher, when a limit of its own is reached."""
+        if not self._matcher.is_stopped():
+            self._matcher.unsafe_compute_mask_ptr(self._mask.ctypes.data, self._mask.nbytes)
         return np.flatnonzero(np.unpackbits(self._mask, count=self._size, bitorder="little").view(np.bool_))
 
-    def _only(self, allowed: Ids) -> int:
-        if len(allowed):
-            return int(allowed[0])
-        self.fault = "the response_format has become too ambiguous or complex to go on; simplify it"
+    def _stop(self) -> int:
+        """Nothing may follow: the grammar is complete, was ended before, or cannot go on."""
+        if self._matcher.is_error():
+            self.fault = "the response_format has become too ambiguous or complex to go on; simplify it"
         return self._end
 
 
