@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from hobd.wire.messages import Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Sampling
 from hobd.worker.embedder import Span
 from hobd.worker.engine import (
     EngineError,
@@ -157,7 +157,9 @@ class FakeEngine:
     def logprob(self, row: int, token: int, num_top: int) -> Logprob:
         return Logprob(token, self.piece(token), -0.5, [(token, self.piece(token), -0.5)] * num_top)
 
-    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler | None:
+    def new_sampler(
+        self, sampling: Sampling, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> Sampler | None:
         return None
 
 

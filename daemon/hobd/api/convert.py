@@ -13,6 +13,7 @@ from typing import Any
 
 from hob.v1 import inference_pb2 as pb
 
+from hobd.api.response_format import constraint
 from hobd.broker.request import Request
 from hobd.config import Config
 from hobd.errors import InvalidRequest, NotSupported
@@ -139,11 +140,14 @@ def generation(
     request: pb.GenerateRequest | pb.ChatRequest | pb.InfillRequest, prompt: m.Prompt, config: Config
 ) -> Request:
     """What is to be generated after a prompt. Raises InvalidRequest or NotSupported."""
+    # What fills a gap has the shape of what is around it.
+    shape = pb.ResponseFormat() if isinstance(request, pb.InfillRequest) else request.response_format
     return Request(
         model=request.model,
         prompt=prompt,
         sampling=sampling(request.sampling),
         limits=limits(request.limits, config),
+        constraint=constraint(shape, ignores_end=request.limits.ignore_eos),
         **treatment(request.options),
     )
 
@@ -244,8 +248,6 @@ def _logit_bias(request: pb.Sampling) -> tuple[tuple[int, float], ...]:
 
 
 def _refuse_unsupported(request: pb.GenerateRequest | pb.ChatRequest) -> None:
-    if request.response_format.WhichOneof("format") is not None:
-        raise NotSupported("`response_format` is not supported by this version of hob; leave it unset")
     if request.loras:
         raise NotSupported("`loras` is not supported by this version of hob; leave it empty")
 

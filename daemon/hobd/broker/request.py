@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hobd.wire.messages import (
+    Constraint,
     EmbedPrompt,
     Limits,
     Logprob,
@@ -33,6 +34,7 @@ class Request:
     max_total_ms: int | None = None
     caller: str = ""
     domain: str = ""  # of cached prefixes; empty: none is read or filled
+    constraint: Constraint | None = field(default=None, repr=False)
 
     @property
     def num_inputs(self) -> int | None:

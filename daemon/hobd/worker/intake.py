@@ -16,7 +16,7 @@ import msgspec
 
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
-from hobd.worker.engine import Engine
+from hobd.worker.engine import ConstraintUnusable, Engine, Sampler
 from hobd.worker.infill import INSTRUCTION, lay_out, question
 from hobd.worker.lookup import Lookup
 from hobd.worker.refusal import Refusal
@@ -125,8 +125,7 @@ class Intake:
             raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")
         if self._engine.facts.speculates:
             sequence.lookup = Lookup(sequence.tokens)
-        # Penalties look back on prompt and answer alike, so the sampler need not know where one ends.
-        sampler = self._engine.new_sampler(request.sampling, sequence.tokens)
+        sampler = self._new_sampler(request, prepared.tokens, told)
         answer = Answer(sequence, sampler, limits, now_ns=now_ns)
         answer.replay(map(self._engine.piece, told))
         self._send(
@@ -139,6 +138,21 @@ class Intake:
             )
         )
         self._submit(answer)
+
+    def _new_sampler(self, request: m.Submit, prompt: list[int], told: list[int]) -> Sampler | None:
+        """A sampler that has seen the prompt and what was told of the answer."""
+        try:
+            if request.constraint is not None:
+                self._renderer.rehearse(request.constraint)
+            sampler = self._engine.new_sampler(request.sampling, prompt, request.constraint)
+        except ConstraintUnusable as error:
+            raise Refusal("InvalidRequest", str(error)) from None
+        except TemplateError as error:
+            raise Refusal(error.error, error.message) from None
+        if sampler is not None:
+            for token in told:
+                sampler.accept(token)
+        return sampler
 
     # ------------------------------------------------------------------ prompts
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from hobd.wire.messages import Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Sampling
 from hobd.worker.engine import EngineError, Facts, Slice, Stowed
 from hobd.worker.llama import AbortFlag, L
 from hobd.worker.llama_embedder import LlamaEmbedder
@@ -80,7 +80,9 @@ class LlamaEncoder(Vocabulary):
     def logprob(self, row: int, token: int, num_top: int) -> Logprob:
         self._refuse()
 
-    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> None:
+    def new_sampler(
+        self, sampling: Sampling, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> None:
         self._refuse()
 
     def _refuse(self) -> NoReturn:

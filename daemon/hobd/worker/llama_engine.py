@@ -10,18 +10,21 @@ import ctypes
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hobd.wire.messages import Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Sampling
 from hobd.worker import llama
+from hobd.worker.constraint import Grammars
 from hobd.worker.engine import EngineError, Facts, FileUnusable, Interrupted, MemoryShort, Settings, Slice
+from hobd.worker.lexicon import read_lexicon
 from hobd.worker.llama import AbortFlag, L
 from hobd.worker.llama_embedder import DECODER_BATCH_TOKENS, LlamaEmbedder, vector_facts
 from hobd.worker.llama_encoder import LlamaEncoder
-from hobd.worker.sampling import ChainSampler, is_greedy, logprob_of
+from hobd.worker.sampling import ChainSampler, ConstrainedSampler, is_greedy, logprob_of
 from hobd.worker.vocabulary import Vocabulary, special_text, spell
 
 _MAX_DEFAULT_CONTEXT = 8192
@@ -58,6 +61,7 @@ class LlamaEngine(Vocabulary):
         self._row_types: dict[int, Any] = {}
         facts = _facts(model, context, self._vocab, context_tokens, settings)
         self.facts = replace(facts, **vector_facts(model, context), affixes=self.affixes, fim=self.fim)
+        self._grammars = Grammars(partial(read_lexicon, self._vocab))
         self._batch = _Batch(settings.batch_tokens)
         self._abort = AbortFlag()
         self._abort.attach(context)
@@ -132,11 +136,19 @@ class LlamaEngine(Vocabulary):
         tokens: list[int] = self.rows()[:num_rows].argmax(axis=1).tolist()
         return tokens
 
-    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> ChainSampler | None:
-        if is_greedy(sampling):
-            return None
-        return ChainSampler(
-            sampling, prompt, vocab=self._vocab, context_tokens=self.facts.context_tokens, rows=self.rows
+    def new_sampler(
+        self, sampling: Sampling, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> ChainSampler | ConstrainedSampler | None:
+        matcher, end = self._grammars.matcher(constraint) if constraint is not None else (None, 0)
+        chain = None
+        if not is_greedy(sampling):
+            chain = ChainSampler(
+                sampling, prompt, vocab=self._vocab, context_tokens=self.facts.context_tokens, rows=self.rows
+            )
+        if matcher is None:
+            return chain
+        return ConstrainedSampler(
+            matcher, chain, sampling, size=self.facts.vocabulary, end=end, rows=self.rows
         )
 
     def logprob(self, row: int, token: int, num_top: int) -> Logprob:

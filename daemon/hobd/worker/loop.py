@@ -233,6 +233,9 @@ class Loop:
         del self._answers[answer.sequence.id]
         self._unsent.pop(answer.sequence.id, None)
         last, end = answer.end(reason, time.monotonic_ns())
+        if answer.fault:  # an End would call it whole; the error ends it for the broker as well
+            self._send(m.Refused(end.id, "InvalidRequest", answer.fault))
+            return
         if last is not None:
             self._deltas.append(last)
         self._ends.append(end)
