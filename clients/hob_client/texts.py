@@ -74,13 +74,16 @@ def infill_request(
     for number, (name, text) in enumerate(context_files.items()):
         check_text(f"the path of context file {number}", name)
         check_text(f"context file {number}", text)
+    parts = build_parts(parameters)
+    if "response_format" in parts:
+        raise InvalidRequest("what fills a gap takes its shape from around it; leave the response format out")
     return pb.InfillRequest(
         model=model,
         prefix=prefix,
         suffix=suffix,
         path=path,
         context_files=[pb.ContextFile(path=name, text=text) for name, text in context_files.items()],
-        **build_parts(parameters),
+        **parts,
     )
 
 

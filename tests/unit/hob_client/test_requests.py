@@ -9,6 +9,7 @@ from hob.v1 import inference_pb2 as pb
 from hob_client.errors import InvalidRequest
 from hob_client.parameters import PARTS, Parameters, build_parts
 from hob_client.requests import chat_request, check_text, generate_request, token_ids
+from hob_client.texts import infill_request
 
 
 def test_parameters_and_contract_have_the_same_names() -> None:
@@ -119,3 +120,8 @@ def test_bad_text_of_a_parameter_is_refused_without_being_quoted(parameters: dic
         build_parts(parameters)
     assert "secret" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_gap_takes_no_shape() -> None:
+    with pytest.raises(InvalidRequest, match="shape from around it"):
+        infill_request("tiny", "a", "b", "", {}, {"regex": "a"})
