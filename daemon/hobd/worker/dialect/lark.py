@@ -1,0 +1,59 @@
+"""Grammars in llguidance's dialect of Lark, put together of rules.
+
+Must stay pure text work; every literal and schema goes through JSON's escapes, so nothing of a request can
+become a rule. Used by the families; compiled by worker/constraint.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: A marker's text -> its token, where the model has a control token for it.
+Marks = Mapping[str, int]
+
+# Between members of arguments there may be one space or a line's end: a model that may write spaces for ever
+# sometimes does.
+_COMPACT = {"whitespace_pattern": r"[ \n]?"}
+
+
+def quoted(text: str) -> str:
+    """A literal, as ordinary tokens write it."""
+    return json.dumps(text)
+
+
+def mark(text: str, marks: Marks) -> str:
+    """A marker: its control token where there is one, else its text."""
+    return f"<[{marks[text]}]>" if text in marks else quoted(text)
+
+
+def schema(tool: Mapping[str, Any]) -> str:
+    """The rule's body for a tool's arguments: JSON after its schema."""
+    parameters = tool["function"]["parameters"]
+    return "%json " + json.dumps({**parameters, "x-guidance": _COMPACT})
+
+
+#: Any text, of ordinary tokens.
+TEXT = "TEXT: /(.|\\n)*/"
+
+
+def lazy(name: str, end: str) -> str:
+    """A rule for any text up to and with the first `end`."""
+    return f"{name}[lazy]: TEXT {quoted(end)}"
+
+
+def either(name: str, bodies: Sequence[str]) -> str:
+    """A rule that is any one of these."""
+    return f"{name}: " + " | ".join(f"({body})" for body in bodies)
+
+
+def call_object(tool: Mapping[str, Any], arguments: str = "arguments") -> str:
+    """{"name": "f", "arguments": {...}} for one tool."""
+    name = json.dumps(tool["function"]["name"])
+    head = quoted(f'{{"name": {name}, "{arguments}": ')
+    return f"{head} {schema(tool)} {quoted('}')}"
+
+
+def grammar(start: str, *rules: str) -> str:
+    return "\n".join(("%llguidance {}", f"start: {start}", *rules)) + "\n"
