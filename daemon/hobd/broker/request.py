@@ -46,6 +46,19 @@ class TokenDelta:
     text: str = field(repr=False)
     num_tokens: int
     logprobs: list[Logprob] = field(repr=False)
+    is_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a call's arguments. `id` and `name` are in its first one only."""
+
+    index: int
+    id: str
+    name: str = field(repr=False)
+    arguments: str = field(repr=False)
+    num_tokens: int
+    logprobs: list[Logprob] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +91,9 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    reason: str  # eos, stop, max_tokens, context_full, cancelled, deadline
+    reason: str  # eos, stop, tool_calls, max_tokens, context_full, cancelled, deadline
     stop: str = field(repr=False)
     receipt: Receipt
 
 
-Event = Progress | Started | TokenDelta | Warned | Finished
+Event = Progress | Started | TokenDelta | ToolCallDelta | Warned | Finished

@@ -94,6 +94,21 @@ class TokensPrompt(Value, frozen=True, tag="tokens"):
     ids: list[TokenId]
 
 
+class Calling(Value, frozen=True):
+    """How the tools of a chat prompt may be called."""
+
+    must_call: bool = False
+    only: str = ""  # the one tool that may be called; "": any
+    is_parallel: bool = False
+
+
+class Reasoning(Value, frozen=True):
+    """None: as the model's template decides, and for as long as it takes."""
+
+    enabled: bool | None = None
+    max_tokens: int | None = None
+
+
 class ChatPrompt(Value, frozen=True, tag="chat"):
     """`messages` and `tools` are JSON, as the template will see them."""
 
@@ -101,6 +116,8 @@ class ChatPrompt(Value, frozen=True, tag="chat"):
     tools: bytes
     arguments: bytes
     continue_last: bool
+    calling: Calling = Calling()
+    reasoning: Reasoning = Reasoning()
 
 
 Prompt = TextPrompt | TokensPrompt | ChatPrompt
@@ -202,13 +219,31 @@ class Logprob(Value, frozen=True):
     top: list[tuple[int, bytes, float]]
 
 
+class TextPart(Value, frozen=True, tag="text"):
+    text: str
+    is_reasoning: bool
+
+
+class CallPart(Value, frozen=True, tag="call"):
+    """A piece of a tool call's arguments. Its first one has the id and the name."""
+
+    index: Annotated[int, msgspec.Meta(ge=0, lt=1 << 20)]
+    arguments: str
+    id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    name: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
 class Delta(Value, frozen=True):
-    """What `tokens` added to the text. The last of them may have text that is still held back."""
+    """What `tokens` added to the text. The last of them may have text that is still held back.
+
+    `parts` is for answers in which reasoning or tool calls are told apart from text; `text` is empty then.
+    """
 
     id: Id
     text: str
     logprobs: list[Logprob]
     tokens: list[TokenId]
+    parts: list[TextPart | CallPart] | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -217,7 +252,7 @@ class Delta(Value, frozen=True):
 
 class End(Value, frozen=True):
     id: Id
-    reason: str  # eos, stop, max_tokens, context_full, cancelled
+    reason: str  # eos, stop, tool_calls, max_tokens, context_full, cancelled
     stop: str
     num_prompt_tokens: Count
     num_cached_tokens: Count

@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from hobd.worker.answer import Answer
 from hobd.worker.engine import Engine
 from hobd.worker.sequence import Sequence
 from hobd.worker.template import Renderer, TemplateError, template_digest
+from hobd.worker.voice import Voice
 
 # Room for an answer that truncation leaves when the request does not say how much it wants.
 _ROOM_FOR_ANSWER = 256
@@ -42,6 +43,7 @@ class _Prepared:
     tokens: list[int]
     num_dropped: int
     template_sha256: str
+    text: str = field(default="", repr=False)  # of a conversation, as it was rendered
 
 
 class Intake:
@@ -63,6 +65,7 @@ class Intake:
         self._cancel = cancel
         template = engine.facts.template
         self._template_sha256 = template_digest(template) if template else ""
+        self._voice = Voice(template or "", engine)
 
     def on_message(self, message: m.Message) -> None:
         """Handles one message from the broker; whatever goes wrong is that request's refusal alone."""
@@ -121,8 +124,12 @@ class Intake:
             raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")
         # Penalties look back on prompt and answer alike, so the sampler need not know where one ends.
         sampler = self._engine.new_sampler(request.sampling, sequence.tokens)
-        answer = Answer(sequence, sampler, limits, now_ns=now_ns)
-        answer.replay(map(self._engine.piece, told))
+        speech = None
+        if isinstance(request.prompt, m.ChatPrompt):
+            sampler = self._voice.budgeted(sampler, request.prompt, prepared.text, told)
+            speech = self._voice.speech(request, prepared.text, len(prepared.tokens))
+        answer = Answer(sequence, sampler, limits, now_ns=now_ns, speech=speech)
+        answer.replay(told, self._engine.piece)
         self._send(
             m.Admitted(request.id, len(prepared.tokens), prepared.num_dropped, prepared.template_sha256)
         )
@@ -150,10 +157,10 @@ class Intake:
 
     def _prepare_chat(self, prompt: m.ChatPrompt, request: m.Submit) -> _Prepared:
         messages = _messages(prompt)
-        _, whole = self._render(prompt, messages)
+        text, whole = self._render(prompt, messages)
         if len(whole) <= self._available or request.truncation != "drop_oldest_messages":
             self._check_fits(len(whole))
-            return _Prepared(whole, 0, self._template_sha256)
+            return _Prepared(whole, 0, self._template_sha256, text)
         # The system prompt and the last message always stay; how many of the oldest others must go?
         first = next(
             (i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages)
@@ -168,7 +175,7 @@ class Intake:
         if found == len(candidates):
             self._check_fits(len(tokens_without(len(candidates))))  # the last message alone may still fit
         kept = tokens_without(min(found + 1, len(candidates)))
-        return _Prepared(kept, len(whole) - len(kept), self._template_sha256)
+        return _Prepared(kept, len(whole) - len(kept), self._template_sha256, text)
 
     def _render(self, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> tuple[str, list[int]]:
         facts = self._engine.facts
@@ -176,12 +183,17 @@ class Intake:
             raise Refusal(
                 "NotSupported", "this model has no chat template; send raw text (`hob run --raw`) instead"
             )
+        if prompt.reasoning.enabled and not self._voice.can_reason:
+            raise Refusal(
+                "NotSupported", "this model's chat template knows no reasoning; leave reasoning.enabled unset"
+            )
+        messages_json, tools, arguments = self._voice.enter(prompt, messages)
         try:
             text = self._renderer.render(
                 facts.template,
-                msgspec.json.encode(messages),
-                prompt.tools,
-                prompt.arguments,
+                messages_json,
+                tools,
+                arguments,
                 add_generation_prompt=not prompt.continue_last,
                 continue_last=prompt.continue_last,
                 bos=facts.bos_text,

@@ -11,10 +11,13 @@ Must stay pure; see family.py. The marks have U+FF5C for bars and U+2581 for spa
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from hobd.worker.dialect import lark
 from hobd.worker.dialect.calls import arguments, bare_name, literal
-from hobd.worker.dialect.family import Tool
-from hobd.worker.dialect.generic import Generic
+from hobd.worker.dialect.describing import Tool
+from hobd.worker.dialect.family import Family
 from hobd.worker.dialect.lark import Marks
 from hobd.worker.dialect.reading import Hand, Script
 
@@ -22,7 +25,7 @@ _CALLS, _CALLS_END = "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>
 _CALL, _CALL_END, _SEPARATOR = "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>"
 
 
-class DeepSeek(Generic):
+class DeepSeek(Family):
     call_marks = (_CALLS, _CALLS_END, _CALL, _CALL_END, _SEPARATOR)
     _openings = (_CALLS, _CALL)
     _trigger = _CALLS
@@ -34,6 +37,14 @@ class DeepSeek(Generic):
     @classmethod
     def speaks(cls, template: str) -> bool:
         return _CALLS in template
+
+    def written(self, name: str, arguments: dict[str, Any]) -> str:
+        text = json.dumps(arguments, ensure_ascii=False)
+        if self._is_fenced:
+            body = f"function{_SEPARATOR}{name}\n```json\n{text}\n```"
+        else:
+            body = f"{name}{_SEPARATOR}{text}"
+        return f"{_CALLS}{_CALL}{body}{_CALL_END}{_CALLS_END}"
 
     def _read_call(self, hand: Hand, opening: str, names: frozenset[str]) -> Script:
         if opening == _CALLS:

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hobd.worker.dialect import lark
+from hobd.worker.dialect import describing, lark
+from hobd.worker.dialect.describing import Message, Tool
 from hobd.worker.dialect.lark import Marks
 from hobd.worker.dialect.parts import Offer
 from hobd.worker.dialect.reading import Hand, Reader, Script
-
-Message = dict[str, Any]
-Tool = dict[str, Any]
 
 # A template's own variable, used in one of its statements or expressions.
 _VARIABLE = r"\{{[{{%][^}}%]*\b{}\b"
@@ -57,7 +55,16 @@ class Family:
 
     def enter(self, messages: list[Message], tools: Sequence[Tool]) -> tuple[list[Message], Sequence[Tool]]:
         """The conversation and the tools as the template should get them."""
-        return messages, tools
+        if self.knows_tools:
+            return messages, tools
+        turns = describing.plain_turns(messages, self.written)
+        if not tools:
+            return turns, ()
+        return describing.with_system_text(turns, describing.describe(tools, self.written)), ()
+
+    def written(self, name: str, arguments: dict[str, Any]) -> str:
+        """A call as this family writes it."""
+        raise NotImplementedError
 
     def arguments(self, reasoning: bool) -> dict[str, Any]:
         """The template's own variables that turn reasoning on or off."""

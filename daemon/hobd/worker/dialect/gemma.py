@@ -12,27 +12,20 @@ An answer that is such an object without a block is a call too; Gemma often leav
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from typing import Any
 
-from hobd.worker.dialect import lark
+from hobd.worker.dialect import describing, lark
 from hobd.worker.dialect.calls import call_object
-from hobd.worker.dialect.family import Message, Tool
-from hobd.worker.dialect.generic import Generic, plain_turns
+from hobd.worker.dialect.describing import Message, Tool
+from hobd.worker.dialect.family import Family
 from hobd.worker.dialect.lark import Marks
 from hobd.worker.dialect.reading import Hand, Script
 
 _OPENING, _CLOSING = "```tool_code", "```"
-_DESCRIPTION = """\
-You have these functions, each described by a JSON object in a line of its own:
-{tools}
-To call one, write its name and its arguments as a JSON object into a block, in this form:
-```tool_code
-{{"name": "the function's name", "arguments": {{"a parameter's name": "its value"}}}}
-```"""
 
 
-class Gemma(Generic):
+class Gemma(Family):
     call_marks = ()
     _openings = (_OPENING, "{")
     _trigger = _OPENING
@@ -44,13 +37,15 @@ class Gemma(Generic):
     def enter(self, messages: list[Message], tools: Sequence[Tool]) -> tuple[list[Message], Sequence[Tool]]:
         if self.knows_tools:
             return messages, tools
-        turns = plain_turns(messages, _written)
+        turns = describing.plain_turns(messages, self.written)
         first = next((i for i, turn in enumerate(turns) if turn.get("role") == "user"), None)
         if not tools or first is None:
             return turns, ()
-        lines = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
-        text = f"{_DESCRIPTION.format(tools=lines)}\n\n{turns[first].get('content', '')}"
+        text = f"{describing.describe(tools, self.written)}\n\n{turns[first].get('content', '')}"
         return [*turns[:first], turns[first] | {"content": text}, *turns[first + 1 :]], ()
+
+    def written(self, name: str, arguments: dict[str, Any]) -> str:
+        return f"{_OPENING}\n{describing.call_object(name, arguments)}\n{_CLOSING}"
 
     def _read_call(self, hand: Hand, opening: str, names: frozenset[str]) -> Script:
         if opening == "{" and hand.has_spoken:
@@ -65,8 +60,3 @@ class Gemma(Generic):
         newline = lark.quoted("\n")
         one = f"{newline} call {lark.quoted(chr(10) + _CLOSING)}"
         return f"{one} ({lark.quoted(chr(10) + _OPENING)} {one})*" if is_parallel else one
-
-
-def _written(call: Tool) -> str:
-    body = json.dumps({"name": call["name"], "arguments": call["arguments"]}, ensure_ascii=False)
-    return f"{_OPENING}\n{body}\n{_CLOSING}"

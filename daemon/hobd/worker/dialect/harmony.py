@@ -12,6 +12,7 @@ end the answer, so there is one call in it at most.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -53,6 +54,9 @@ class Harmony(Family):
     @property
     def end_of_reasoning(self) -> str:
         return f"{_END}{_START}assistant{_CHANNEL}final{_MESSAGE}"
+
+    def written(self, name: str, arguments: dict[str, Any]) -> str:
+        return f"{_TO_CALL.format(name=name)}{json.dumps(arguments, ensure_ascii=False)}{_CALL}"
 
     def _script(self, hand: Hand, names: frozenset[str], prompt: str) -> Script:
         # A template, or a message that is to be continued, may have written the header already.

@@ -5,9 +5,12 @@ Must stay pure; see family.py.
 
 from __future__ import annotations
 
-from hobd.worker.dialect import lark
+from typing import Any
+
+from hobd.worker.dialect import describing, lark
 from hobd.worker.dialect.calls import call_object
-from hobd.worker.dialect.family import Family, Tool
+from hobd.worker.dialect.describing import Tool
+from hobd.worker.dialect.family import Family
 from hobd.worker.dialect.lark import Marks
 from hobd.worker.dialect.reading import Hand, Script
 
@@ -22,6 +25,9 @@ class Hermes(Family):
     @classmethod
     def speaks(cls, template: str) -> bool:
         return OPENING in template
+
+    def written(self, name: str, arguments: dict[str, Any]) -> str:
+        return f"{OPENING}\n{describing.call_object(name, arguments)}\n{CLOSING}"
 
     def _read_call(self, hand: Hand, opening: str, names: frozenset[str]) -> Script:
         if (yield from hand.attempt(opening, call_object(hand, names))):

@@ -7,17 +7,19 @@ nothing is enforced where the model may choose.
 
 from __future__ import annotations
 
-from hobd.worker.dialect import lark
+from typing import Any
+
+from hobd.worker.dialect import describing, lark
 from hobd.worker.dialect.calls import call_object
-from hobd.worker.dialect.family import Tool
-from hobd.worker.dialect.generic import Generic
+from hobd.worker.dialect.describing import Tool
+from hobd.worker.dialect.family import Family
 from hobd.worker.dialect.lark import Marks
 from hobd.worker.dialect.reading import Hand, Script
 
 _PYTHON_TAG = "<|python_tag|>"
 
 
-class Llama(Generic):
+class Llama(Family):
     call_marks = (_PYTHON_TAG,)
     _openings = (_PYTHON_TAG, "{")
     _trigger = None
@@ -25,6 +27,9 @@ class Llama(Generic):
     @classmethod
     def speaks(cls, template: str) -> bool:
         return _PYTHON_TAG in template or ("<|start_header_id|>" in template and '"parameters"' in template)
+
+    def written(self, name: str, arguments: dict[str, Any]) -> str:
+        return describing.call_object(name, arguments, "parameters")
 
     def _read_call(self, hand: Hand, opening: str, names: frozenset[str]) -> Script:
         if opening == "{" and hand.has_spoken:

@@ -7,13 +7,15 @@ between name and arguments. Ids have nine letters or digits: templates refuse ot
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
-from hobd.worker.dialect import lark
+from hobd.worker.dialect import describing, lark
 from hobd.worker.dialect.calls import arguments, bare_name, call_object, literal
-from hobd.worker.dialect.family import Message, Tool
-from hobd.worker.dialect.generic import Generic
+from hobd.worker.dialect.describing import Message, Tool
+from hobd.worker.dialect.family import Family
 from hobd.worker.dialect.lark import Marks
 from hobd.worker.dialect.reading import Hand, Script
 
@@ -21,7 +23,7 @@ _CALLS, _ARGS, _CALL_ID = "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]"
 _ID = re.compile(r"[a-zA-Z0-9]{9}")
 
 
-class Mistral(Generic):
+class Mistral(Family):
     call_marks = (_CALLS, _ARGS, _CALL_ID)
     _openings = (_CALLS,)
     _trigger = _CALLS
@@ -35,9 +37,12 @@ class Mistral(Generic):
         return _CALLS in template
 
     def enter(self, messages: list[Message], tools: Sequence[Tool]) -> tuple[list[Message], Sequence[Tool]]:
-        if not self.knows_tools:
-            return super().enter(messages, tools)
-        return [_with_short_ids(message) for message in messages], tools
+        return super().enter([_with_short_ids(message) for message in messages], tools)
+
+    def written(self, name: str, arguments: dict[str, Any]) -> str:
+        if self._is_newer:
+            return f"{_CALLS}{name}{_ARGS}{json.dumps(arguments, ensure_ascii=False)}"
+        return f"{_CALLS}[{describing.call_object(name, arguments)}]"
 
     def call_id(self, digest: str) -> str:
         return digest[:9]
@@ -73,7 +78,7 @@ def _calls(hand: Hand, names: frozenset[str]) -> Script:
 
 
 def _to_arguments(hand: Hand) -> Script:
-    """Past what may stand between a name and its arguments: an id, for which we have our own, and a marker."""
+    """Past what may stand between a name and its arguments: an id, since we give our own, and a marker."""
     if (yield from hand.solid()) == "{":
         hand.put_back()
         return
