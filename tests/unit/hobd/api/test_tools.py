@@ -1,4 +1,4 @@
-"""Tools and calls of a chat request: what a template gets of them, and what is refused with name and range."""
+"""Tools and calls of a chat request: what a template gets of them; refusals have name, value and range."""
 
 from __future__ import annotations
 
