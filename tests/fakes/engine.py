@@ -10,7 +10,7 @@ import threading
 import zlib
 from collections.abc import Callable, Sequence
 
-from hobd.wire.messages import Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Sampling
 from hobd.worker.engine import (
     EngineError,
     Facts,
@@ -111,7 +111,9 @@ class FakeEngine:
     def logprob(self, row: int, token: int, num_top: int) -> Logprob:
         return Logprob(token, self.piece(token), -0.5, [(token, self.piece(token), -0.5)] * num_top)
 
-    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler | None:
+    def new_sampler(
+        self, sampling: Sampling, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> Sampler | None:
         return None
 
 

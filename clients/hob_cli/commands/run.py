@@ -14,6 +14,7 @@ from hob_cli.answering import show_answer
 from hob_cli.connection import Connection
 from hob_cli.options import chosen, connection_options, model_option, parameter_options
 from hob_cli.prompts import read_prompt, require_source
+from hob_cli.shapes import shape_options, shaped
 
 
 @click.command("run")
@@ -23,6 +24,7 @@ from hob_cli.prompts import read_prompt, require_source
 @click.option("--system", default="", metavar="TEXT", help="A system prompt.")
 @click.option("--raw", is_flag=True, help="Continue the text as it is, without the chat template.")
 @click.option("--stats", is_flag=True, help="Say on stderr what the answer took.")
+@shape_options
 @parameter_options
 @connection_options
 @click.pass_obj
@@ -44,14 +46,15 @@ def command(
     """
     if raw and system:
         raise click.UsageError("--system needs the chat template, which --raw leaves out")
+    parameters = chosen(shaped(options))
     require_source(prompt, file)
     starting = connection.begin(preload=model)
     text = read_prompt(prompt, file, exact=raw)
     with connection.client(starting) as client:
         if raw:
-            events = client.generate(model, text, **chosen(options))
+            events = client.generate(model, text, **parameters)
         else:
-            events = client.chat(model, _messages(system, text), **chosen(options))
+            events = client.chat(model, _messages(system, text), **parameters)
         show_answer(events, as_json=connection.as_json, stats=stats)
 
 

@@ -15,6 +15,7 @@ import msgspec
 from hob.v1 import inference_pb2 as pb
 
 from hobd.api import tools
+from hobd.api.response_format import constraint
 from hobd.broker.request import Request
 from hobd.config import Config
 from hobd.errors import InvalidRequest, NotSupported
@@ -148,6 +149,7 @@ def _request(request: pb.GenerateRequest | pb.ChatRequest, prompt: m.Prompt, con
         max_total_ms=_optional(options, "max_total_ms"),
         caller=_CALLER,
         domain=_cache_domain(options),
+        constraint=constraint(request.response_format, ignores_end=request.limits.ignore_eos),
     )
 
 
@@ -235,8 +237,6 @@ def _logit_bias(request: pb.Sampling) -> tuple[tuple[int, float], ...]:
 
 
 def _refuse_unsupported(request: pb.GenerateRequest | pb.ChatRequest) -> None:
-    if request.response_format.WhichOneof("format") is not None:
-        raise NotSupported("`response_format` is not supported by this version of hob; leave it unset")
     if request.loras:
         raise NotSupported("`loras` is not supported by this version of hob; leave it empty")
 

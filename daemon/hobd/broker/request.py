@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hobd.wire.messages import Limits, Logprob, Prompt, Sampling
+from hobd.wire.messages import Constraint, Limits, Logprob, Prompt, Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class Request:
     max_total_ms: int | None = None
     caller: str = ""
     domain: str = ""  # of cached prefixes; empty: none is read or filled
+    constraint: Constraint | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

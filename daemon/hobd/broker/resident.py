@@ -289,4 +289,5 @@ def _submission(session: Session) -> m.Submit:
         caller=request.caller,
         domain=request.domain,
         resume=m.Resume(told.tolist()) if told else None,
+        constraint=request.constraint,
     )

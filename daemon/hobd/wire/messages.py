@@ -7,7 +7,7 @@ worker as hostile and kills on surprise. Used by broker/link.py and worker/loop.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -129,6 +129,21 @@ class Resume(Value, frozen=True):
     tokens: list[TokenId]
 
 
+class Constraint(Value, frozen=True):
+    """What the answer must look like. `text` is a grammar or schema; of a choice, a JSON list of texts.
+
+    `calls` is the worker's own kind: a Lark grammar that it makes for the tools of a chat.
+    """
+
+    kind: Literal["json", "json_schema", "regex", "gbnf", "lark", "choice", "calls"]
+    text: str
+
+    @property
+    def field(self) -> str:
+        """The field of the request that says it."""
+        return "parameters_schema of a tool" if self.kind == "calls" else f"response_format.{self.kind}"
+
+
 class Submit(Message, frozen=True, tag=True):
     id: Id
     prompt: Prompt
@@ -139,6 +154,7 @@ class Submit(Message, frozen=True, tag=True):
     caller: Line = ""  # shares of a class are fair between callers
     domain: Line = ""  # whose cached prefixes it uses and adds to; "": none's
     resume: Resume | None = None
+    constraint: Constraint | None = None
 
 
 class Cancel(Message, frozen=True, tag=True):

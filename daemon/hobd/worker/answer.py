@@ -58,6 +58,11 @@ class Answer:
         self._arrived_ns = now_ns
         self._started_ns = self._first_token_ns = self._last_token_ns = 0
 
+    @property
+    def fault(self) -> str:
+        """Why its sampler cannot go on, in one sentence; empty while it can."""
+        return self.sampler.fault if self.sampler is not None else ""
+
     def start(self, now_ns: int) -> bool:
         """Marks the first step that computes something of it. True at the first call only."""
         is_first = not self._started_ns

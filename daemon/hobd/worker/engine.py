@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from hobd.wire.messages import Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +70,22 @@ class Interrupted(Exception):
     """`interrupt` was called during the decode; no slice of it counts."""
 
 
+class ConstraintUnusable(Exception):
+    """A constraint cannot be enforced; one sentence why, without its text."""
+
+
 class Sampler(Protocol):
-    """Chooses one sequence's tokens. Holds what penalties need to remember."""
+    """Chooses one sequence's tokens. Holds what penalties need to remember, and where a constraint stands."""
 
     def draw(self, row: int, position: int) -> int:
         """The token for logits row `row` of the last decode; `position` keys the randomness."""
 
-    def accept(self, token: int) -> None: ...
+    def accept(self, token: int) -> None:
+        """The token was taken; once for each, in order."""
+
+    @property
+    def fault(self) -> str:
+        """Why it cannot go on, as one sentence; empty while it can. `draw` then says the model's end."""
 
     def close(self) -> None: ...
 
@@ -124,8 +133,14 @@ class Engine(Protocol):
     def logprob(self, row: int, token: int, num_top: int) -> Logprob:
         """A token's log-probability before any truncation or temperature, and the likeliest tokens'."""
 
-    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler | None:
-        """None when `sampling` is plain greedy, for which `greedy` is enough."""
+    def new_sampler(
+        self, sampling: Sampling, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> Sampler | None:
+        """None when `sampling` is plain greedy and nothing constrains it: `greedy` is enough for that.
+
+        Raises:
+            ConstraintUnusable: it is faulty, or this model cannot be held to it.
+        """
 
 
 Loader = Callable[[int, Settings, Callable[[float], None]], Engine]

@@ -16,7 +16,7 @@ import msgspec
 
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
-from hobd.worker.engine import Engine
+from hobd.worker.engine import ConstraintUnusable, Engine, Sampler
 from hobd.worker.sequence import Sequence
 from hobd.worker.template import Renderer, TemplateError, template_digest
 from hobd.worker.voice import Voice
@@ -122,11 +122,9 @@ class Intake:
         )
         if len(sequence.tokens) > self._available:
             raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")
-        # Penalties look back on prompt and answer alike, so the sampler need not know where one ends.
-        sampler = self._engine.new_sampler(request.sampling, sequence.tokens)
+        sampler = self._new_sampler(request, prepared, told)
         speech = None
         if isinstance(request.prompt, m.ChatPrompt):
-            sampler = self._voice.budgeted(sampler, request.prompt, prepared.text, told)
             speech = self._voice.speech(request, prepared.text, len(prepared.tokens))
         answer = Answer(sequence, sampler, limits, now_ns=now_ns, speech=speech)
         answer.replay(told, self._engine.piece)
@@ -134,6 +132,36 @@ class Intake:
             m.Admitted(request.id, len(prepared.tokens), prepared.num_dropped, prepared.template_sha256)
         )
         self._submit(answer)
+
+    def _new_sampler(self, request: m.Submit, prepared: _Prepared, told: list[int]) -> Sampler | None:
+        """A sampler that has seen the prompt and what was told of the answer."""
+        prompt, new_sampler = request.prompt, self._engine.new_sampler
+        try:
+            sampler = new_sampler(request.sampling, prepared.tokens, self._constraint(request, prepared))
+        except ConstraintUnusable as error:
+            raise Refusal("InvalidRequest", str(error)) from None
+        except TemplateError as error:
+            raise Refusal(error.error, error.message) from None
+        if isinstance(prompt, m.ChatPrompt):
+            free = sampler
+            if request.constraint is not None:  # the answer has a shape, and its reasoning has none
+                free = new_sampler(request.sampling, prepared.tokens)
+            sampler = self._voice.reasoning_sampler(sampler, free, prompt, prepared.text)
+        if sampler is not None:
+            for token in told:
+                sampler.accept(token)
+        return sampler
+
+    def _constraint(self, request: m.Submit, prepared: _Prepared) -> m.Constraint | None:
+        """What the request says, or what its tools ask for; rehearsed."""
+        prompt, wanted = request.prompt, request.constraint
+        trial = wanted
+        if wanted is None and isinstance(prompt, m.ChatPrompt):
+            wanted = self._voice.constraint(prompt, prepared.text)
+            trial = self._voice.constraint(prompt, prepared.text, has_tokens=False)
+        if trial is not None:
+            self._renderer.rehearse(trial)
+        return wanted
 
     # ------------------------------------------------------------------ prompts
 

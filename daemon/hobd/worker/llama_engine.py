@@ -9,16 +9,19 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hobd.wire.messages import Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Sampling
 from hobd.worker import llama
+from hobd.worker.constraint import Grammars
 from hobd.worker.engine import EngineError, Facts, FileUnusable, Interrupted, MemoryShort, Settings, Slice
 from hobd.worker.llama import L
-from hobd.worker.sampling import ChainSampler, is_greedy, logprob_of
+from hobd.worker.sampling import ChainSampler, ConstrainedSampler, is_greedy, logprob_of
+from hobd.worker.vocabulary import read_vocabulary
 
 _MAX_DEFAULT_CONTEXT = 8192
 _OUT_OF_CELLS, _ABORTED = 1, 2
@@ -51,6 +54,10 @@ class LlamaEngine:
         self.facts = _facts(model, context, self._vocab, context_tokens, settings)
         self._pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
+        self._grammars = Grammars(
+            partial(read_vocabulary, self._vocab),
+            partial(self.tokenize, add_special=False, parse_special=False),
+        )
         self._batch = _Batch(settings.batch_tokens)
         # llama.cpp asks this callback at every node of the graph, on its own threads, so it must not be
         # Python. strlen() is the C function we need: 0 (go on) for an empty string, 1 (abort) for "x".
@@ -125,11 +132,19 @@ class LlamaEngine:
         tokens: list[int] = self.rows()[:num_rows].argmax(axis=1).tolist()
         return tokens
 
-    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> ChainSampler | None:
-        if is_greedy(sampling):
-            return None
-        return ChainSampler(
-            sampling, prompt, vocab=self._vocab, context_tokens=self.facts.context_tokens, rows=self.rows
+    def new_sampler(
+        self, sampling: Sampling, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> ChainSampler | ConstrainedSampler | None:
+        matcher, end = self._grammars.matcher(constraint) if constraint is not None else (None, 0)
+        chain = None
+        if not is_greedy(sampling):
+            chain = ChainSampler(
+                sampling, prompt, vocab=self._vocab, context_tokens=self.facts.context_tokens, rows=self.rows
+            )
+        if matcher is None:
+            return chain
+        return ConstrainedSampler(
+            matcher, chain, sampling, size=self.facts.vocabulary, end=end, rows=self.rows
         )
 
     def logprob(self, row: int, token: int, num_top: int) -> Logprob:

@@ -180,6 +180,9 @@ class Loop:
         del self._answers[answer.sequence.id]
         self._unsent.pop(answer.sequence.id, None)
         last, end = answer.end(reason, time.monotonic_ns())
+        if answer.fault:  # what was told is whole, but not what was asked for
+            self._send(m.Refused(end.id, "InvalidRequest", answer.fault))
+            return
         if last is not None:
             self._deltas.append(last)
         self._ends.append(end)

@@ -6,14 +6,13 @@ intake.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from hobd.wire import messages as m
-from hobd.worker.budget import BudgetSampler
+from hobd.worker.budget import ReasoningSampler
 from hobd.worker.dialect import choose
 from hobd.worker.dialect.describing import Message, Tool
 from hobd.worker.dialect.parts import Offer
@@ -57,33 +56,35 @@ class Voice:
             is_single=not prompt.calling.is_parallel,
         )
 
-    def budgeted(
-        self, sampler: Sampler | None, prompt: m.ChatPrompt, text: str, told: Sequence[int]
+    def reasoning_sampler(
+        self, answer: Sampler | None, thought: Sampler | None, prompt: m.ChatPrompt, text: str
     ) -> Sampler | None:
-        """The sampler, made to end reasoning in time if the request wants that. `told`: said already."""
-        budget = 0 if prompt.reasoning.enabled is False else prompt.reasoning.max_tokens
-        reader = self._reader(prompt, text)
-        if budget is None or reader is None or not self._dialect.can_reason:
-            return sampler
-        wrapped = BudgetSampler(
-            sampler,
+        """The answer's sampler, or one around it: for reasoning with an end, or with a sampler of its own."""
+        dialect, wish = self._dialect, prompt.reasoning
+        budget = 0 if wish.enabled is False else wish.max_tokens
+        is_plain = budget is None and (thought is answer or not dialect.opens_reasoning(text))
+        reader = None if is_plain else self._reader(prompt, text)
+        if reader is None or not dialect.can_reason:
+            return answer
+        return ReasoningSampler(
+            answer,
+            thought,
             budget=budget,
-            ending=self._engine.tokenize(
-                self._dialect.end_of_reasoning, add_special=False, parse_special=True
-            ),
+            ending=self._engine.tokenize(dialect.end_of_reasoning, add_special=False, parse_special=True),
             reader=reader,
             piece=self._piece,
             greedy=self._engine.greedy,
         )
-        for token in told:
-            wrapped.note(token)
-        return wrapped
 
-    def grammar(self, prompt: m.ChatPrompt, text: str) -> str | None:
-        """What the answer must conform to, so that calls are what they should be; None if nothing need be."""
+    def constraint(self, prompt: m.ChatPrompt, text: str, *, has_tokens: bool = True) -> m.Constraint | None:
+        """What makes calls what they should be; None if nothing need be.
+
+        Without tokens, marks are written as text: for a rehearsal, where nobody has the model's vocabulary.
+        """
         offer = _offer(prompt)
-        marks = {piece.decode(): token for token, piece in self._marks.items()}
-        return self._dialect.grammar(offer, text, marks) if offer.tools else None
+        marks = {piece.decode(): token for token, piece in self._marks.items()} if has_tokens else {}
+        grammar = self._dialect.grammar(offer, text, marks) if offer.tools else None
+        return m.Constraint("calls", grammar) if grammar is not None else None
 
     # ------------------------------------------------------------------ private steps
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hobd.worker.budget import BudgetSampler
+from hobd.worker.budget import ReasoningSampler
 from hobd.worker.dialect import choose
 
 TEMPLATE = "</think>"
@@ -12,6 +12,8 @@ ENDING = list(b"\n</think>\n\n")
 
 class Letters:
     """Says the alphabet, over and over; remembers what it was told."""
+
+    fault = ""
 
     def __init__(self) -> None:
         self.told: list[int] = []
@@ -26,10 +28,13 @@ class Letters:
         self.told.append(-1)
 
 
-def given_sampler(budget: int, *, inner: Letters | None = None, prompt: str = "<think>\n") -> BudgetSampler:
+def given_sampler(
+    budget: int, *, inner: Letters | None = None, prompt: str = "<think>\n"
+) -> ReasoningSampler:
     reader = choose(TEMPLATE).reader(prompt)
     assert reader is not None
-    return BudgetSampler(
+    return ReasoningSampler(
+        inner,
         inner,
         budget=budget,
         ending=ENDING,
@@ -39,7 +44,7 @@ def given_sampler(budget: int, *, inner: Letters | None = None, prompt: str = "<
     )
 
 
-def say(sampler: BudgetSampler, count: int, start: int = 0) -> str:
+def say(sampler: ReasoningSampler, count: int, start: int = 0) -> str:
     said = []
     for position in range(start, start + count):
         said.append(sampler.draw(0, position))
@@ -81,5 +86,5 @@ def test_resumed_answer_ends_its_reasoning_at_the_same_token(cut: int) -> None:
     whole = say(given_sampler(3, inner=Letters()), 16)
     resumed = given_sampler(3, inner=Letters())
     for token in whole[:cut].encode():
-        resumed.note(token)
+        resumed.accept(token)
     assert whole[:cut] + say(resumed, 16 - cut, cut) == whole
