@@ -136,9 +136,7 @@ class Family:
             return lark.grammar(f"{thought} {begin} {calls}", *rules)
         if trigger is None:
             return None
-        if trigger in marks:
-            return lark.grammar(f"{thought} TEXT ({lark.mark(trigger, marks)} {calls})?", *rules)
-        rules.append(lark.lazy("lead", trigger))
+        rules.append(lark.until("lead", trigger, marks))
         return lark.grammar(f"{thought} (TEXT | lead {calls})", *rules)
 
     def _thought_rule(self, prompt: str, marks: Marks, rules: list[str]) -> str:
@@ -147,12 +145,12 @@ class Family:
         if tags is None:
             return ""
         is_open = self.opens_reasoning(prompt)
-        if tags.closing in marks:
-            rules.append(f"thinking: TEXT {lark.mark(tags.closing, marks)}")
-        else:
-            rules.append(lark.lazy("thinking", tags.closing))
         opening = "" if is_open else lark.mark(tags.opening, marks)
-        rules += [f"thought: {opening} thinking SPACE", r"SPACE: /[ \n]{0,3}/"]
+        rules += [
+            lark.until("thinking", tags.closing, marks),
+            f"thought: {opening} thinking SPACE",
+            r"SPACE: /[ \n]{0,3}/",
+        ]
         return "thought" if is_open else "thought?"
 
     def _call_rule(self, tool: Tool, marks: Marks) -> str:

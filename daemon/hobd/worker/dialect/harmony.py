@@ -83,11 +83,12 @@ class Harmony(Family):
             f"{_said(_TO_CALL.format(name=tool['function']['name']), marks)} {lark.schema(tool)}"
             for tool in offer.tools
         ]
-        analysis = _said(f"{_CHANNEL}analysis{_MESSAGE}", marks), _said(f"{_END}{_START}assistant", marks)
         rules = [
             lark.TEXT,
             lark.either("call", calls),
-            f"analysis: {analysis[0]} TEXT {analysis[1]}",
+            lark.until("thinking", _END, marks),
+            f"analysis: {_said(f'{_CHANNEL}analysis{_MESSAGE}', marks)} thinking "
+            f"{_said(f'{_START}assistant', marks)}",
             f"final: {_said(f'{_CHANNEL}final{_MESSAGE}', marks)} TEXT",
         ]
         return lark.grammar("analysis? call" if offer.must_call else "analysis? (call | final)", *rules)

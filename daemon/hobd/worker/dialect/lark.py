@@ -38,9 +38,9 @@ def schema(tool: Mapping[str, Any]) -> str:
 TEXT = "TEXT: /(.|\\n)*/"
 
 
-def lazy(name: str, end: str) -> str:
+def until(name: str, end: str, marks: Marks) -> str:
     """A rule for any text up to and with the first `end`."""
-    return f"{name}[lazy]: TEXT {quoted(end)}"
+    return f"{name}: TEXT {mark(end, marks)}" if end in marks else f"{name}[lazy]: TEXT {quoted(end)}"
 
 
 def either(name: str, bodies: Sequence[str]) -> str:
