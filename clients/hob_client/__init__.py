@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from hob_client.events import Event as Event
     from hob_client.parameters import Parameters as Parameters
     from hob_client.requests import Message as Message
+    from hob_client.tools import Tool as Tool
     from hob_client.values import Receipt as Receipt
+    from hob_client.values import ToolCall as ToolCall
 
 _HOMES = {
     "AsyncClient": "hob_client.async_client",
@@ -28,6 +30,8 @@ _HOMES = {
     "Parameters": "hob_client.parameters",
     "Message": "hob_client.requests",
     "Receipt": "hob_client.values",
+    "Tool": "hob_client.tools",
+    "ToolCall": "hob_client.values",
 }
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
 from hob.v1 import inference_pb2 as pb
 
 from hob_client.errors import InvalidRequest
 from hob_client.values import ToolCall
 
+T = TypeVar("T")
 #: A JSON schema or arguments: an object, or the JSON text of one.
 Json = str | Mapping[str, Any]
 
@@ -132,7 +133,7 @@ def _json_text(what: str, value: Any) -> str:
     raise InvalidRequest(fault)
 
 
-def _message(what: str, kind: type[Any], **fields: Any) -> Any:
+def _message(what: str, kind: type[T], **fields: Any) -> T:
     try:
         return kind(**fields)
     except (TypeError, ValueError):

@@ -81,6 +81,7 @@ def chat_request(request: pb.ChatRequest, config: Config) -> Request:
         raise InvalidRequest(
             "a conversation is not cut inside; use the truncation strategy DROP_OLDEST_MESSAGES"
         )
+    tools.check_combination(request)
     return _request(request, chat_prompt(request, config), config)
 
 

@@ -71,6 +71,16 @@ def calling(request: pb.ChatRequest) -> m.Calling:
     )
 
 
+def check_combination(request: pb.ChatRequest) -> None:
+    """Calls have a shape of their own, and end an answer. Raises InvalidRequest."""
+    if not request.tools or request.tool_choice.mode == pb.ToolChoice.MODE_NONE:
+        return
+    if request.response_format.WhichOneof("format") is not None:
+        raise InvalidRequest("tools and response_format exclude each other; leave one of them out")
+    if request.limits.ignore_eos:
+        raise InvalidRequest("tools and ignore_eos exclude each other; leave one of them out")
+
+
 def reasoning(request: pb.ChatRequest) -> m.Reasoning:
     """Raises InvalidRequest."""
     wish = request.reasoning

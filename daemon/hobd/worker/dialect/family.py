@@ -128,16 +128,22 @@ class Family:
 
         None where that is not to be enforced: the model may choose, and nothing marks a call's beginning.
         """
-        rules = [lark.TEXT, lark.either("call", [self._call_rule(tool, marks) for tool in offer.tools])]
+        calls = [self._call_rule(tool, marks) for tool in self._guided(offer)]
+        rules = [lark.TEXT, lark.either("call", calls)]
         thought = self._thought_rule(prompt, marks, rules)
-        trigger, calls = self._trigger, self._calls_rule(offer.is_parallel, marks)
+        trigger, rest = self._trigger, self._calls_rule(offer.is_parallel, marks)
         if offer.must_call:
             begin = lark.mark(trigger, marks) if trigger else ""
-            return lark.grammar(f"{thought} {begin} {calls}", *rules)
+            return lark.grammar(f"{thought} {begin} {rest}", *rules)
         if trigger is None:
             return None
         rules.append(lark.until("lead", trigger, marks))
-        return lark.grammar(f"{thought} (TEXT | lead {calls})", *rules)
+        return lark.grammar(f"{thought} (TEXT | lead {rest})", *rules)
+
+    def _guided(self, offer: Offer) -> list[Tool]:
+        """A call that was asked for keeps all of its schema or is refused; one that the model thought of
+        keeps what can be enforced, so that an odd keyword in one of many schemas refuses nothing."""
+        return [lark.guided(tool, is_lenient=not offer.must_call) for tool in offer.tools]
 
     def _thought_rule(self, prompt: str, marks: Marks, rules: list[str]) -> str:
         """What of the answer may be reasoning; adds the rules for it."""

@@ -81,7 +81,7 @@ class Harmony(Family):
     def grammar(self, offer: Offer, prompt: str, marks: Marks) -> str | None:
         calls = [
             f"{_said(_TO_CALL.format(name=tool['function']['name']), marks)} {lark.schema(tool)}"
-            for tool in offer.tools
+            for tool in self._guided(offer)
         ]
         rules = [
             lark.TEXT,

@@ -15,7 +15,7 @@ Marks = Mapping[str, int]
 
 # Between members of arguments there may be one space or a line's end: a model that may write spaces for ever
 # sometimes does.
-_COMPACT = {"whitespace_pattern": r"[ \n]?"}
+_WHITESPACE = r"[ \n]?"
 
 
 def quoted(text: str) -> str:
@@ -28,10 +28,16 @@ def mark(text: str, marks: Marks) -> str:
     return f"<[{marks[text]}]>" if text in marks else quoted(text)
 
 
+def guided(tool: Mapping[str, Any], *, is_lenient: bool) -> dict[str, Any]:
+    """The tool with what llguidance is told in its schema. `is_lenient`: what cannot be enforced is not."""
+    function = tool["function"]
+    style = {"whitespace_pattern": _WHITESPACE, "lenient": is_lenient}
+    return {**tool, "function": {**function, "parameters": {**function["parameters"], "x-guidance": style}}}
+
+
 def schema(tool: Mapping[str, Any]) -> str:
     """The rule's body for a tool's arguments: JSON after its schema."""
-    parameters = tool["function"]["parameters"]
-    return "%json " + json.dumps({**parameters, "x-guidance": _COMPACT})
+    return "%json " + json.dumps(tool["function"]["parameters"])
 
 
 #: Any text, of ordinary tokens.

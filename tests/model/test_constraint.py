@@ -1,0 +1,142 @@
+"""Constrained answers of real models: they conform, whoever speaks and however the tokens are chosen."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hob_client import Client, errors
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.daemon import RunningDaemon
+from tests.schemas import schemas
+from tests.tiny_model import write_tiny_model
+
+pytestmark = pytest.mark.model
+
+CAT = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 12},
+        "legs": {"type": "integer", "minimum": 0, "maximum": 9},
+    },
+    "required": ["name", "legs"],
+    "additionalProperties": False,
+}
+CHAIN = "start: r0\n" + "\n".join(f"r{i}: r{i + 1}" for i in range(5000)) + '\nr5000: "a"'
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory, starter_model: Path) -> Iterator[Client]:
+    """One daemon for all: the starter model, and one whose weights are noise, the best adversary."""
+    running = RunningDaemon(tmp_path_factory.mktemp("constraint") / "home", fake_workers=False)
+    running.add_model("starter", starter_model)
+    noise = write_tiny_model(running.home / "noise.gguf", context=4096, printable=False, ends=True)
+    running.add_model("noise", noise)
+    with running.start().client() as client:
+        yield client
+    running.stop()
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0], ids=["greedy", "sampled"])
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ({"regex": "[0-9]{3}-[a-z]{4}"}, "[0-9]{3}-[a-z]{4}"),
+        ({"choice": ["a cat", "a category", "a dög"]}, "a cat|a category|a dög"),
+        ({"gbnf": 'root ::= "It is a " animal "."\nanimal ::= "cat" | "dog"'}, r"It is a (cat|dog)\."),
+        ({"lark": 'start: "yes" REST\nREST: /, [a-z]{1,9}/'}, "yes, [a-z]{1,9}"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_starters_answer_conforms(
+    client: Client, shape: dict[str, Any], expected: str, temperature: float
+) -> None:
+    answer = client.ask("starter", "Describe a cat.", temperature=temperature, seed=1, max_tokens=40, **shape)
+    assert re.fullmatch(expected, answer.text) and answer.finish_reason == "eos"
+
+
+def test_starter_fills_in_a_schema(client: Client) -> None:
+    answer = client.ask("starter", "Describe a cat.", temperature=0, max_tokens=80, json_schema=CAT)
+    jsonschema.validate(json.loads(answer.text), CAT)
+
+
+def test_starter_writes_json(client: Client) -> None:
+    prompt = 'Two words: ["cat", "dog"]\nTwo words: ["sun", "sea"]\nTwo words:'
+    answer = client.complete("starter", prompt, json=True, temperature=0, max_tokens=40)
+    assert answer.finish_reason == "eos"
+    json.loads(answer.text)
+
+
+@settings(deadline=None, max_examples=25)
+@given(schema=schemas(), seed=st.integers(0, 1 << 30))
+def test_noise_validates(client: Client, schema: dict[str, Any], seed: int) -> None:
+    answer = client.complete(
+        "noise", "x", json_schema=schema, seed=seed, temperature=2, top_k=0, top_p=1, min_p=0, max_tokens=3000
+    )
+    assert answer.finish_reason == "eos"
+    jsonschema.validate(json.loads(answer.text), schema)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"repeat_penalty": 1.3, "frequency_penalty": 1.0},
+        {"dry": {"multiplier": 0.8, "base": 1.75, "allowed_length": 2}},
+        {"xtc": {"probability": 1.0, "threshold": 0.01}},
+        {"mirostat": {"version": 1, "tau": 5.0, "eta": 0.1}},
+        {"mirostat": {"version": 2, "tau": 5.0, "eta": 0.1}},
+        {"typical_p": 0.5, "top_n_sigma": 1.0, "dynatemp_range": 0.5},
+        {"temperature": 0, "logit_bias": {token: float("-inf") for token in range(273)}},
+        {"temperature": 1, "logit_bias": {token: float("-inf") for token in range(270)}},
+        {"stop": ["-"]},
+        {"logprobs": 3},
+    ],
+    ids=lambda options: "-".join(options),
+)
+def test_constraint_holds_under_every_sampler(client: Client, options: dict[str, Any]) -> None:
+    answer = client.complete("noise", "x", regex="[a-f]{3}-?[0-9]{5}", seed=1, **options)
+    assert re.fullmatch("[a-f]{3}-?[0-9]{5}" if "stop" not in options else "[a-f]{3}([0-9]{5})?", answer.text)
+
+
+def test_max_tokens_cut_an_answer_and_say_so(client: Client) -> None:
+    answer = client.complete("noise", "x", regex="[a-z]{30}", max_tokens=3)
+    assert answer.finish_reason == "max_tokens" and len(answer.text) < 30
+
+
+def test_logprobs_are_those_of_the_model_alone(client: Client) -> None:
+    def likeliest(**shape: Any) -> list[int]:
+        events = client.generate("noise", "x", temperature=0, max_tokens=1, logprobs=5, **shape)
+        (logprobs,) = [event.logprobs for event in events if event.kind == "delta"]
+        return [top.token_id for top in logprobs[0].top]
+
+    assert likeliest() == likeliest(choice=["Zebra"])
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ({"lark": "start: " + "(" * 60_000}, "nested 60000 levels deep; at most 100"),
+        ({"json_schema": '{"items":' * 20_000 + "{}" + "}" * 20_000}, "nested 20001 levels deep"),
+        ({"lark": CHAIN}, "takes too much time or memory"),
+        ({"json_schema": {"type": "integer", "multipleOf": 123456789}}, "takes too much time or memory"),
+        ({"json_schema": {"type": "objekt"}}, "json_schema cannot be used: Invalid type"),
+        ({"json": True, "ignore_eos": True}, "leave one of them out"),
+    ],
+    ids=["brackets", "levels", "chain", "division", "type", "ignore_eos"],
+)
+def test_what_cannot_be_is_refused_and_the_worker_lives(
+    client: Client, shape: dict[str, Any], words: str
+) -> None:
+    client.complete("noise", "x", choice=["a"])
+    before = {resident.worker_pid for resident in client.status().residents}
+    with pytest.raises(errors.InvalidRequest, match=words):
+        client.complete("noise", "x", max_tokens=4, **shape)
+    assert client.complete("noise", "x", choice=["a"]).text == "a"
+    assert {resident.worker_pid for resident in client.status().residents} == before
