@@ -105,6 +105,14 @@ def test_constraint_holds_under_every_sampler(client: Client, options: dict[str,
     assert re.fullmatch("[a-f]{3}-?[0-9]{5}" if "stop" not in options else "[a-f]{3}([0-9]{5})?", answer.text)
 
 
+def test_bias_that_bans_all_that_is_allowed_bans_nothing(client: Client) -> None:
+    def answer(**options: Any) -> str:
+        return client.complete("noise", "x", temperature=0, regex="[a-z]{8}", **options).text
+
+    assert answer(logit_bias={token: float("-inf") for token in range(273)}) == answer()
+    assert "a" not in answer(logit_bias={client.tokenize("noise", "a")[0]: float("-inf")})
+
+
 def test_max_tokens_cut_an_answer_and_say_so(client: Client) -> None:
     answer = client.complete("noise", "x", regex="[a-z]{30}", max_tokens=3)
     assert answer.finish_reason == "max_tokens" and len(answer.text) < 30

@@ -19,6 +19,7 @@ from hobd.wire import messages as m
 _MAX_BYTES = {"json_schema": 256 << 10, "regex": 16 << 10, "gbnf": 64 << 10, "lark": 64 << 10}
 _MAX_DEPTH = 100
 _MAX_CHOICES, _MAX_CHOICE_CHARACTERS = 1000, 1024
+_MAX_CHOICES_CHARACTERS = 64 << 10  # of all choices
 # What no bracket is counted in (an escape, a quoted text), and the brackets.
 _BRACKET = re.compile(r'\\.|"(?:[^"\\]|\\.)*+"|(?P<open>[(\[{])|(?P<close>[)\]}])', re.DOTALL)
 
@@ -75,4 +76,9 @@ def _choices(choices: Sequence[str]) -> str:
                 f"choice {index} of response_format must have 1 to {_MAX_CHOICE_CHARACTERS} characters, "
                 f"not {len(choice)}"
             )
+    total = sum(map(len, choices))
+    if total > _MAX_CHOICES_CHARACTERS:
+        raise InvalidRequest(
+            f"response_format.choice has {total} characters in all; {_MAX_CHOICES_CHARACTERS} are allowed"
+        )
     return json.dumps(list(choices), ensure_ascii=False)

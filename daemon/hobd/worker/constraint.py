@@ -38,33 +38,34 @@ _LIMITS = {
     "precompute_large_lexemes": False,  # walks the whole vocabulary before the first token
     "verbose_errors": False,  # they would quote the grammar and the answer
 }
+# The last of its kind in a grammar counts. Looking ahead for text that is certain has no limit (one step was
+# seen to take seconds), asks for a tokenizer that spells exactly, and gains little.
+_STYLE = '\n%llguidance {"no_forcing": true}\n'
 # A model that likes spaces must not go on with them for ever.
-_JSON_STYLE = {"whitespace_pattern": r"[\x20\x0A\x0D\x09]{1,16}"}
-_JSON = json.dumps({"grammars": [{"json_schema": {"x-guidance": _JSON_STYLE}}]})
+_JSON_STYLE = {"x-guidance": {"whitespace_pattern": r"[\x20\x0A\x0D\x09]{1,16}"}}
 
 
 class Grammars:
     """Compiles constraints for one vocabulary. The tokenizer is made at the first, in about 0.2 s."""
 
-    def __init__(self, read: Callable[[], Vocabulary], tokenize: Callable[[str], list[int]]) -> None:
+    def __init__(self, read: Callable[[], Vocabulary]) -> None:
         self._read = read
-        self._tokenize = tokenize
         self._tokenizer: Any = None
 
     def matcher(self, constraint: Constraint) -> tuple[Any, int]:
         """A new LLMatcher at an answer's beginning, and a token that ends one. Raises ConstraintUnusable."""
         if self._tokenizer is None:
-            self._tokenizer = _Spelling(self._read(), self._tokenize).tokenizer
+            self._tokenizer = _Spelling(self._read()).tokenizer
         return _compile(self._tokenizer, constraint), self._tokenizer.eos_token
 
 
 class _Spelling:
-    """What LLTokenizer asks for: the bytes of tokens, and the tokens of text that the grammar forces."""
+    """What LLTokenizer asks for: the bytes of tokens."""
 
     is_tokenizer_wrapper = True
     bos_token_id = None
 
-    def __init__(self, vocabulary: Vocabulary, tokenize: Callable[[str], list[int]]) -> None:
+    def __init__(self, vocabulary: Vocabulary) -> None:
         if not vocabulary.ends:
             raise ConstraintUnusable(
                 "this model has no token that ends an answer, and response_format needs one; leave it unset"
@@ -72,20 +73,13 @@ class _Spelling:
         self.tokens = vocabulary.tokens
         self.special_token_ids = vocabulary.special
         self.eos_token_id = vocabulary.ends[0]
-        self._tokenize = tokenize
         self.tokenizer = _library().LLTokenizer(
             self, n_vocab=len(vocabulary.tokens), eos_token=vocabulary.ends
         )
 
-    def __call__(self, text: str | bytes) -> list[int]:
-        """Called from native code, so it must not raise, and what it says must spell the text exactly."""
-        raw = text.encode() if isinstance(text, str) else bytes(text)
-        known = raw.decode("utf-8", "ignore")
-        ids = self._tokenize(known)
-        # Some tokenizers put a space before every text.
-        if b"".join(self.tokens[id] for id in ids) == raw:
-            return ids
-        greedy: list[int] = self.tokenizer.greedy_tokenize(known)
+    def __call__(self, text: str) -> list[int]:
+        """The tokens of text that a grammar forces; nobody asks while `_STYLE` is in force."""
+        greedy: list[int] = self.tokenizer.greedy_tokenize(text)
         return greedy
 
 
@@ -116,7 +110,7 @@ def rehearse(trial: Trial) -> Done | Failed:
 @cache
 def _bytes_tokenizer() -> Any:
     alphabet = Vocabulary([bytes([byte]) for byte in range(256)] + [b"end"], [256], [256])
-    return _Spelling(alphabet, lambda text: list(text.encode())).tokenizer
+    return _Spelling(alphabet).tokenizer
 
 
 # ---------------------------------------------------------------------- compiling
@@ -143,7 +137,7 @@ def _gbnf_to_lark() -> Callable[[str], str]:
 
 def _compile(tokenizer: Any, constraint: Constraint) -> Any:
     library = _library()
-    grammar = _grammar(constraint)
+    grammar = json.dumps({"grammars": [{"lark_grammar": _lark(constraint) + _STYLE}]})
     # The interpreter is free for the loop meanwhile.
     matcher = library.LLMatcher(tokenizer, grammar, log_level=0, limits=library.LLParserLimits(**_LIMITS))
     _check(matcher, constraint)
@@ -155,53 +149,55 @@ def _check(matcher: Any, constraint: Constraint) -> None:
         _refuse(constraint.field, *_explain(matcher.get_error(), is_text_its_own=constraint.kind == "lark"))
 
 
-def _grammar(constraint: Constraint) -> str:
-    """A constraint in llguidance's own words, which are JSON. Raises ConstraintUnusable."""
+def _lark(constraint: Constraint) -> str:
+    """A constraint in the language that llguidance has everything in. Raises ConstraintUnusable."""
     match constraint.kind:
         case "json":
-            return _JSON
+            return _of_schema("{}")
         case "json_schema":
             return _of_schema(constraint.text)
         case "regex":
-            of_regex: str = _library().LLMatcher.grammar_from_regex(constraint.text)
-            return of_regex
+            return _of_regex(constraint.text)
         case "gbnf":
-            return _of_lark(_converted(constraint.text))
+            return _of_gbnf(constraint.text)
         case "lark" | "calls":
-            return _of_lark(constraint.text)
+            return constraint.text
         case "choice":
-            return _of_lark(_any_of(json.loads(constraint.text)))
+            return _of_regex(_any_of(json.loads(constraint.text)))
 
 
-def _of_lark(text: str) -> str:
-    return json.dumps({"grammars": [{"lark_grammar": text}]})
+def _of_regex(text: str) -> str:
+    grammar = json.loads(_library().LLMatcher.grammar_from_regex(text))
+    lark: str = grammar["grammars"][0]["lark_grammar"]
+    return lark
 
 
 def _any_of(choices: list[str]) -> str:
-    """One terminal, so that a choice may begin with another one."""
-    return (
-        f"start: CHOICE\nCHOICE: {' | '.join(json.dumps(choice, ensure_ascii=False) for choice in choices)}\n"
-    )
+    """A regular expression for these texts and no other."""
+    return "|".join("".join(map(_literal, choice)) for choice in choices)
+
+
+def _literal(character: str) -> str:
+    return character if character.isalnum() or character == " " else f"\\x{{{ord(character):x}}}"
 
 
 def _of_schema(text: str) -> str:
     fault = ""
     try:
         schema = msgspec.json.decode(text)
-    except (ValueError, RecursionError) as error:
+        if isinstance(schema, bool):
+            schema = {} if schema else {"not": {}}
+        if isinstance(schema, dict):
+            # Only what was read whole is written: text put between braces could close them.
+            return f"start: %json {msgspec.json.encode(_JSON_STYLE | schema).decode()}"
+        fault = "a schema is an object or a boolean"
+    except (ValueError, OverflowError, RecursionError) as error:
         found = re.search(r"byte \d+", str(error))
         fault = f"it is not JSON{f' at {found[0]}' if found else ''}"
-    if fault:
-        _refuse("response_format.json_schema", fault)
-    if isinstance(schema, bool):
-        schema = {} if schema else {"not": {}}
-    if not isinstance(schema, dict):
-        _refuse("response_format.json_schema", "a schema is an object or a boolean")
-    schema.setdefault("x-guidance", _JSON_STYLE)
-    return msgspec.json.encode({"grammars": [{"json_schema": schema}]}).decode()
+    _refuse("response_format.json_schema", fault)
 
 
-def _converted(text: str) -> str:
+def _of_gbnf(text: str) -> str:
     fault = ""
     try:
         return _gbnf_to_lark()(text)
@@ -224,7 +220,7 @@ _REASONS = {
     "recursion limit exceeded": "it is nested too deeply",
     "lark grammar too deeply nested": "it is nested too deeply",
 }
-_PLACE = re.compile(r"^(?:at )?(\d+)\((\d+)\): ")
+_PLACE = re.compile(r"^(?:at )?(\d+)\((\d+)\): (?:failed to compile JSON schema: )?")
 _OWN_WORDS = re.compile(r"[A-Za-z][A-Za-z ,\-]*")  # until anything that could begin a quotation
 _REGEX_FAULT = re.compile(r"^error: ([a-z][a-z ,\-]*)$", re.MULTILINE)
 #: The words of JSON schemas that a sentence may name, because they are nobody's secret.
@@ -243,7 +239,7 @@ def _explain(told: str, *, is_text_its_own: bool) -> tuple[str, str]:
     reason = _REASONS.get(reason, reason)
     if fault := _REGEX_FAULT.search(told):
         reason = f"it has a regular expression with this fault: {fault[1][:80]}"
-    if keywords := _KEYWORDS.findall(told):
+    if keywords := _KEYWORDS.findall(told.partition("\n")[0]):
         reason += f" ({', '.join(keywords)})"
     # A grammar that was made from the text has other lines than the text.
     return reason, f" at line {place[1]}, column {place[2]}" if place and is_text_its_own else ""

@@ -54,10 +54,7 @@ class LlamaEngine:
         self.facts = _facts(model, context, self._vocab, context_tokens, settings)
         self._pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
-        self._grammars = Grammars(
-            partial(read_vocabulary, self._vocab),
-            partial(self.tokenize, add_special=False, parse_special=False),
-        )
+        self._grammars = Grammars(partial(read_vocabulary, self._vocab))
         self._batch = _Batch(settings.batch_tokens)
         # llama.cpp asks this callback at every node of the graph, on its own threads, so it must not be
         # Python. strlen() is the C function we need: 0 (go on) for an empty string, 1 (abort) for "x".

@@ -47,6 +47,7 @@ def test_each_format_becomes_a_constraint(response_format: dict[str, object], ex
         ({"choice": choices()}, "must have 1 to 1000 choices, not 0"),
         ({"choice": choices(*["a"] * 1001)}, "must have 1 to 1000 choices, not 1001"),
         ({"choice": choices("a", "")}, "choice 1 of response_format must have 1 to 1024 characters, not 0"),
+        ({"choice": choices(*["a" * 1024] * 65)}, "66560 characters in all; 65536 are allowed"),
         ({"ignores_end": True, "regex": "a"}, "leave one of them out"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
 from typing import Any
 
 import jsonschema
@@ -20,7 +21,7 @@ from tests.schemas import schemas
 
 END = 256
 BYTES = Vocabulary([bytes([byte]) for byte in range(256)] + [b"<end>"], [END], [END])
-GRAMMARS = Grammars(lambda: BYTES, lambda text: list(text.encode()))
+GRAMMARS = Grammars(lambda: BYTES)
 
 
 def walk(constraint: Constraint, seed: int = 0, most: int = 4000) -> bytes:
@@ -67,6 +68,12 @@ def test_answer_to_any_schema_validates(schema: dict[str, Any], seed: int) -> No
     jsonschema.validate(json.loads(answer), schema)
 
 
+@settings(deadline=None, max_examples=200)
+@given(choices=st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=4), seed=st.integers(0, 99))
+def test_answer_is_one_of_any_choices_to_the_letter(choices: list[str], seed: int) -> None:
+    assert walk(Constraint("choice", json.dumps(choices)), seed).decode() in choices
+
+
 REFUSED = {
     "no json": ("json_schema", '{"secret', "it is not JSON"),
     "bad json": ("json_schema", '{"secret" 1}', "it is not JSON at byte 10"),
@@ -77,6 +84,8 @@ REFUSED = {
     "dead $ref": ("json_schema", '{"$ref": "#/secret"}', "a \\$ref leads nowhere"),
     "$ref outside": ("json_schema", '{"$ref": "http://secret/"}', "a \\$ref leads out of it"),
     "two values": ("json_schema", '{}}, {"x": {}', "it is not JSON"),
+    "number": ("json_schema", '{"const": 1e999}', "it is not JSON"),
+    "surrogate": ("json_schema", r'{"const": "\ud800"}', "it is not JSON"),
     "regex": ("regex", "(secret", "this fault: unclosed group"),
     "look-around": ("regex", "(?=secret)", "look-around"),
     "gbnf": ("gbnf", 'root ::= "secret"\nnext ::= (', "it is not GBNF, see line 2"),
@@ -98,13 +107,40 @@ def test_faulty_grammar_is_refused_with_a_reason_and_not_a_word_of_it(
     assert message.isprintable() and len(message) < 200 and caught.value.__context__ is None
 
 
+PARTS = [*'|:()[]{}<>/"*+~&@%#\\\n ,.', "secret", "start", "root ::= ", "json", '"a"', "$ref", "type", "&&"]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    kind=st.sampled_from(["json_schema", "regex", "gbnf", "lark"]),
+    parts=st.lists(st.sampled_from(PARTS), max_size=12),
+)
+def test_no_reason_has_a_word_of_any_grammar(kind: Any, parts: list[str]) -> None:
+    try:
+        GRAMMARS.matcher(Constraint(kind, "".join(parts)))
+    except ConstraintUnusable as error:
+        assert "secret" not in str(error) and str(error).isprintable() and len(str(error)) < 200
+
+
 def test_model_without_an_end_is_refused() -> None:
-    endless = Grammars(lambda: Vocabulary([b"a"], [], []), lambda text: [0])
+    endless = Grammars(lambda: Vocabulary([b"a"], [], []))
     with pytest.raises(ConstraintUnusable, match="no token that ends an answer"):
         endless.matcher(Constraint("json", ""))
 
 
-def test_tokenizer_that_adds_a_space_does_not_spoil_what_is_forced() -> None:
-    spaced = Grammars(lambda: BYTES, lambda text: list(f" {text}".encode()))
-    matcher, _ = spaced.matcher(Constraint("regex", "abc"))
-    assert [matcher.compute_bitmask() and matcher.consume_token(byte) for byte in b"abc"] == [True] * 3
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("regex", "x{3}(a?){5000}a{5000}"),
+        ("json_schema", json.dumps({"const": "word " * 50_000})),
+        ("lark", '%llguidance {"no_forcing": false}\nstart: /x{3}(a?){5000}a{5000}/'),
+    ],
+    ids=["regex", "schema", "lark that asks for it"],
+)
+def test_step_does_not_look_ahead_without_end(kind: Any, text: str) -> None:
+    matcher, _ = GRAMMARS.matcher(Constraint(kind, text))
+    began = time.process_time()
+    for _ in range(20):
+        mask = matcher.compute_bitmask()
+        matcher.consume_token(next(t for t in range(END) if mask[t // 8] >> t % 8 & 1))
+    assert time.process_time() - began < 0.5 and not matcher.is_error()

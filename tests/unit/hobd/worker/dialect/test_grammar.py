@@ -41,7 +41,7 @@ class Judge:
         pieces = [bytes([byte]) for byte in range(256)] + [b"end"] + [mark.encode() for mark in self._marks]
         special = [END, *self._marks.values()]
         vocabulary = Vocabulary(pieces, special, [END])
-        self._grammars = Grammars(lambda: vocabulary, lambda text: list(text.encode()))
+        self._grammars = Grammars(lambda: vocabulary)
 
     def allows(self, answer: str) -> bool:
         assert self.grammar is not None
