@@ -16,9 +16,6 @@ from hobd.worker.dialect.lark import Marks
 from hobd.worker.dialect.parts import Offer
 from hobd.worker.dialect.reading import Hand, Reader, Script
 
-# A template's own variable, used in one of its statements or expressions.
-_VARIABLE = r"\{{[{{%][^}}%]*\b{}\b"
-
 
 @dataclass(frozen=True, slots=True)
 class Tags:
@@ -42,9 +39,10 @@ class Family:
     _trigger: ClassVar[str | None] = None
 
     def __init__(self, template: str) -> None:
-        self.knows_tools = re.search(_VARIABLE.format("tools"), template) is not None
+        self.knows_tools = _has_variable(template, "tools")
         self.tags = next((tags for tags in _TAGS if tags.closing in template), None)
-        self._switches = tuple(name for name in ("enable_thinking", "thinking") if name in template)
+        switches = ("enable_thinking", "thinking")
+        self._switches = tuple(name for name in switches if _has_variable(template, name))
 
     @classmethod
     def speaks(cls, template: str) -> bool:
@@ -166,6 +164,16 @@ class Family:
     def _calls_rule(self, is_parallel: bool, marks: Marks) -> str:
         """One call or several by the rule `call`, after the trigger."""
         raise NotImplementedError
+
+
+def _has_variable(template: str, name: str) -> bool:
+    """Whether a template uses a variable in one of its statements or expressions; in linear time."""
+    is_inside = False
+    for found in re.finditer(rf"\{{[{{%]|[%}}]\}}|\b{name}\b", template):
+        if is_inside and found[0] == name:
+            return True
+        is_inside = found[0][0] == "{" or (is_inside and found[0] == name)
+    return False
 
 
 def _thought(hand: Hand, tags: Tags) -> Script:

@@ -26,6 +26,9 @@ def prompt(**fields: object) -> m.ChatPrompt:
     return convert.chat_prompt(pb.ChatRequest(**({"messages": [QUESTION]} | fields)), Config())
 
 
+RED = pb.ResponseFormat(choice=pb.ChoiceFormat(choices=["red"]))
+
+
 def choice(mode: str, name: str = "") -> pb.ToolChoice:
     return pb.ToolChoice(mode=pb.ToolChoice.Mode.Value(f"MODE_{mode.upper()}"), name=name)
 
@@ -118,6 +121,18 @@ def test_reasoning_is_passed_on() -> None:
 def test_absurd_tools_are_refused(fields: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         prompt(**fields)
+
+
+@pytest.mark.parametrize(
+    "other", [{"response_format": RED}, {"limits": pb.Limits(ignore_eos=True)}], ids=["shape", "no end"]
+)
+def test_tools_exclude_other_shapes_and_answers_without_end(other: dict[str, object]) -> None:
+    chat = pb.ChatRequest(messages=[QUESTION], tools=[NOW], **other)
+    with pytest.raises(InvalidRequest, match=r"tools and .* exclude each other"):
+        convert.chat_request(chat, Config())
+    chat.tool_choice.mode = pb.ToolChoice.MODE_NONE
+    if other.get("response_format"):
+        assert convert.chat_request(chat, Config()).constraint is not None
 
 
 @given(value=json_values)
