@@ -22,8 +22,9 @@ from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
 from hob_client.parameters import Options, Parameters
 from hob_client.reading import read, read_event
-from hob_client.requests import Message, chat_request, check_text, generate_request, token_ids
+from hob_client.requests import ChatParameters, Message, chat_request, check_text, generate_request, token_ids
 from hob_client.texts import EmbeddingsBuilder, EmbedOptions, embed_request, infill_request, rerank_request
+from hob_client.tools import Talk
 from hob_client.values import (
     Attestation,
     Drained,
@@ -95,20 +96,22 @@ class Client:
         self,
         model: str,
         messages: str | Sequence[Message],
-        *,
-        continue_last_message: bool = False,
-        template_arguments: Mapping[str, Any] | None = None,
-        **parameters: Unpack[Parameters],
+        **parameters: Unpack[ChatParameters],
     ) -> Generator[Event, None, None]:
-        """Answer a conversation through the model's template; a plain text is one turn of the user's."""
-        request = chat_request(model, messages, continue_last_message, template_arguments, parameters)
+        """Answer a conversation through the model's template; a plain text is one turn of the user's.
+
+        With `tools` the model may ask for calls of them; nothing here runs one.
+        """
+        request = chat_request(model, messages, parameters)
         return self._events(lambda link: link.inference.Chat, request)
 
     def complete(self, model: str, prompt: str | Sequence[int], **parameters: Unpack[Parameters]) -> Answer:
         """generate(), as a whole."""
         return _gather(self.generate(model, prompt, **parameters))
 
-    def ask(self, model: str, messages: str | Sequence[Message], **parameters: Unpack[Parameters]) -> Answer:
+    def ask(
+        self, model: str, messages: str | Sequence[Message], **parameters: Unpack[ChatParameters]
+    ) -> Answer:
         """chat(), as a whole."""
         return _gather(self.chat(model, messages, **parameters))
 
@@ -176,12 +179,10 @@ class Client:
         self,
         model: str,
         messages: str | Sequence[Message],
-        *,
-        continue_last_message: bool = False,
-        template_arguments: Mapping[str, Any] | None = None,
+        **talk: Unpack[Talk],
     ) -> RenderedPrompt:
         """The prompt that chat() would run."""
-        chat = chat_request(model, messages, continue_last_message, template_arguments, {})
+        chat = chat_request(model, messages, talk)
         request = inference_pb2.ApplyTemplateRequest(chat=chat)
         rendered: RenderedPrompt = read(self._call(lambda link: link.inference.ApplyTemplate, request))
         return rendered

@@ -14,7 +14,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 from hob_client import values
-from hob_client.events import Delta, Done, Event, Progress, Started, Warning
+from hob_client.events import Delta, Done, Event, Progress, Started, ToolCallDelta, Warning
 
 _VALUES: dict[str, type[Any]] = {
     "Receipt": values.Receipt,
@@ -93,6 +93,18 @@ def _delta(message: Any) -> Delta:
     )
 
 
+def _tool_call(message: Any) -> ToolCallDelta:
+    return ToolCallDelta(
+        index=message.index,
+        id=message.id,
+        name=message.name,
+        arguments=message.arguments,
+        num_tokens=message.num_tokens,
+        answer=message.answer,
+        logprobs=tuple(map(read, message.logprobs)),
+    )
+
+
 def _started(message: Any) -> Started:
     return Started(request_id=message.request_id, model=message.model)
 
@@ -109,6 +121,7 @@ _EVENTS: dict[str | None, Callable[[Any], Event]] = {
     "progress": read,
     "started": _started,
     "delta": _delta,
+    "tool_call": _tool_call,
     "warning": _warning,
     "done": _done,
 }

@@ -6,9 +6,10 @@ Made by reading.py; used by whoever uses a client.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,22 @@ class AnswerEnd:
     answer: int
     finish_reason: str  # eos, stop, max_tokens, context_full, tool_calls, cancelled, deadline
     stop: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A function that the model wants to have called. Answer it with a message of role tool."""
+
+    id: str
+    name: str
+    arguments: str = field(repr=False)  # JSON text
+
+    def parsed(self) -> dict[str, Any]:
+        """The arguments. Raises ValueError when they are no JSON object, as in an answer that was cut off."""
+        arguments = json.loads(self.arguments)
+        if not isinstance(arguments, dict):
+            raise ValueError("the arguments of the call are not a JSON object")
+        return arguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,25 @@ def test_run_refuses_a_shape_that_cannot_be(
     assert outcome.code != 0 and words in outcome.err and not daemon.requests
 
 
+def test_run_keeps_reasoning_and_calls_apart_from_the_answer(hob: CommandLine, path: Path) -> None:
+    thought = pb.Event(delta=pb.TokenDelta(text="Hm.", is_reasoning=True))
+    call = pb.Event(tool_call=pb.ToolCallDelta(id="c1", name="now", arguments='{"zone": "CET"}'))
+    tools = path.with_name("tools.json")
+    tools.write_text('[{"name": "now"}]')
+    with FakeDaemon(path, HELLO, thought, *tell("Let me see.")[1:2], call, *REST[-1:]) as daemon:
+        outcome = hob("run", "--tools", str(tools), "--tool-choice", "now", "--no-reasoning", "hi")
+    line = '{"id": "c1", "name": "now", "arguments": {"zone": "CET"}}'
+    assert (outcome.out, outcome.err) == (f"Let me see.\n{line}\n", "Hm.")
+    (request,) = daemon.requests
+    assert (request.tools[0].name, request.tool_choice.name) == ("now", "now")
+    assert request.reasoning.HasField("enabled") and not request.reasoning.enabled
+
+
+def test_raw_run_has_no_tools(hob: CommandLine, daemon: FakeDaemon) -> None:
+    outcome = hob("run", "--raw", "--reasoning", "hi")
+    assert outcome.code == 2 and "--reasoning needs the chat template" in outcome.err
+
+
 def test_raw_run_continues_text(hob: CommandLine, daemon: FakeDaemon) -> None:
     hob("run", "--raw", stdin=b"Once\n")
     assert daemon.requests == [pb.GenerateRequest(text="Once\n", **empty_parts())]

@@ -11,8 +11,10 @@ import math
 import secrets
 from typing import Any
 
+import msgspec
 from hob.v1 import inference_pb2 as pb
 
+from hobd.api import tools
 from hobd.api.response_format import constraint
 from hobd.broker.request import Request
 from hobd.config import Config
@@ -79,35 +81,34 @@ def chat_request(request: pb.ChatRequest, config: Config) -> Request:
         raise InvalidRequest(
             "a conversation is not cut inside; use the truncation strategy DROP_OLDEST_MESSAGES"
         )
+    tools.check_combination(request)
     return generation(request, chat_prompt(request, config), config)
 
 
 def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
     """What the template will see. Raises InvalidRequest or NotSupported."""
     _refuse_unsupported(request)
-    if request.tools or request.tool_choice.mode not in (0, pb.ToolChoice.MODE_AUTO, pb.ToolChoice.MODE_NONE):
-        raise NotSupported("tools are not supported by this version of hob; leave `tools` empty")
-    if request.reasoning.HasField("enabled") or request.reasoning.HasField("max_tokens"):
-        raise NotSupported("`reasoning` is not supported by this version of hob; leave it unset")
     if not request.messages:
         raise InvalidRequest("the conversation is empty; send at least one message")
-    messages = [_message(index, message) for index, message in enumerate(request.messages)]
-    check_bytes(sum(len(message["content"].encode()) for message in messages), config)
+    called: dict[str, str] = {}
+    messages = [_message(index, message, called) for index, message in enumerate(request.messages)]
+    messages_json, tools_json = msgspec.json.encode(messages), tools.offered(request)
+    check_bytes(len(messages_json) + len(tools_json), config)
     if request.continue_last_message and messages[-1]["role"] != "assistant":
         raise InvalidRequest("continue_last_message needs the last message to be the assistant's")
     return m.ChatPrompt(
-        json.dumps(messages, ensure_ascii=False).encode(),
-        b"[]",
+        messages_json,
+        tools_json,
         _template_arguments(request),
         request.continue_last_message,
+        tools.calling(request),
+        tools.reasoning(request),
     )
 
 
-def _message(index: int, message: pb.ChatMessage) -> dict[str, Any]:
+def _message(index: int, message: pb.ChatMessage, called: dict[str, str]) -> dict[str, Any]:
     if not message.role:
         raise InvalidRequest(f"message {index} has no role; use system, user or assistant")
-    if message.tool_calls or message.tool_call_id:
-        raise NotSupported(f"message {index} has tool calls, which this version of hob does not support")
     texts = []
     for part in message.content:
         if part.WhichOneof("part") == "media":
@@ -120,7 +121,7 @@ def _message(index: int, message: pb.ChatMessage) -> dict[str, Any]:
         rendered["name"] = message.name
     if message.reasoning:
         rendered["reasoning_content"] = message.reasoning
-    return rendered
+    return rendered | tools.turn(index, message, called)
 
 
 def _template_arguments(request: pb.ChatRequest) -> bytes:

@@ -20,7 +20,7 @@ from hobd.broker.broker import Broker
 from hobd.broker.residency import Place
 from hobd.broker.resident import Resident
 from hobd.store.catalog import Entry
-from hobd.wire.messages import Ready
+from hobd.wire.messages import Logprob, Ready
 
 _STAGES = {
     "verifying": pb.Progress.STAGE_VERIFYING,
@@ -33,6 +33,7 @@ _STAGES = {
 _REASONS = {
     "eos": pb.FINISH_REASON_EOS,
     "stop": pb.FINISH_REASON_STOP,
+    "tool_calls": pb.FINISH_REASON_TOOL_CALLS,
     "max_tokens": pb.FINISH_REASON_MAX_TOKENS,
     "context_full": pb.FINISH_REASON_CONTEXT_FULL,
     "cancelled": pb.FINISH_REASON_CANCELLED,
@@ -53,6 +54,8 @@ def event(happened: words.Event) -> pb.Event:
     match happened:
         case words.TokenDelta():
             return pb.Event(delta=_delta(happened))
+        case words.ToolCallDelta():
+            return pb.Event(tool_call=_tool_call(happened))
         case words.Progress():
             return pb.Event(progress=progress(happened.stage, happened.fraction))
         case words.Started():
@@ -110,18 +113,25 @@ def _delta(delta: words.TokenDelta) -> pb.TokenDelta:
     return pb.TokenDelta(
         text=delta.text,
         num_tokens=delta.num_tokens,
-        logprobs=[
-            pb.TokenLogprob(
-                token_id=entry.token_id,
-                token=entry.token,
-                logprob=entry.logprob,
-                top=[
-                    pb.TokenLogprob(token_id=id, token=token, logprob=value) for id, token, value in entry.top
-                ],
-            )
-            for entry in delta.logprobs
-        ],
+        logprobs=[_logprob(entry) for entry in delta.logprobs],
+        is_reasoning=delta.is_reasoning,
     )
+
+
+def _tool_call(delta: words.ToolCallDelta) -> pb.ToolCallDelta:
+    return pb.ToolCallDelta(
+        index=delta.index,
+        id=delta.id,
+        name=delta.name,
+        arguments=delta.arguments,
+        num_tokens=delta.num_tokens,
+        logprobs=[_logprob(entry) for entry in delta.logprobs],
+    )
+
+
+def _logprob(entry: Logprob) -> pb.TokenLogprob:
+    top = [pb.TokenLogprob(token_id=id, token=token, logprob=value) for id, token, value in entry.top]
+    return pb.TokenLogprob(token_id=entry.token_id, token=entry.token, logprob=entry.logprob, top=top)
 
 
 def _done(finished: words.Finished) -> pb.Done:

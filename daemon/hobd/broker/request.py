@@ -73,6 +73,19 @@ class TokenDelta:
     text: str = field(repr=False)
     num_tokens: int
     logprobs: list[Logprob] = field(repr=False)
+    is_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a call's arguments. `id` and `name` are in its first one only."""
+
+    index: int
+    id: str
+    name: str = field(repr=False)
+    arguments: str = field(repr=False)
+    num_tokens: int
+    logprobs: list[Logprob] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +125,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    reason: str  # eos, stop, max_tokens, context_full, cancelled, deadline
+    reason: str  # eos, stop, tool_calls, max_tokens, context_full, cancelled, deadline
     stop: str = field(repr=False)
     receipt: Receipt
     is_ranking: bool = False  # vectors were scores by the model's own head
 
 
-Event = Progress | Started | TokenDelta | Embedded | Warned | Finished
+Event = Progress | Started | TokenDelta | ToolCallDelta | Embedded | Warned | Finished

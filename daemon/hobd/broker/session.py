@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 
+from hobd.broker.deltas import joined, told_parts
 from hobd.broker.recovery import History, Loss, Stage
 from hobd.broker.request import (
     Embedded,
@@ -107,7 +108,11 @@ class Session:
             raise WireError("text for a request that asked for vectors")
         if self.history.tell(delta.tokens, now):
             self.on_trusted()
-        self._push(TokenDelta(delta.text, delta.num_tokens, delta.logprobs))
+        if delta.parts is None:
+            self._push(TokenDelta(delta.text, delta.num_tokens, delta.logprobs))
+        else:
+            for event in told_parts(delta):
+                self._push(event)
 
     def vectors(self, vectors: list[m.Vector], own_width: int, now: float) -> None:
         """Inputs that are done. Another worker would not compute them again. Raises WireError."""
@@ -226,15 +231,7 @@ class Session:
         """The next event; all deltas that wait travel as one, since a message costs more than its tokens."""
         events = self._events
         event = events.popleft()
-        if isinstance(event, TokenDelta) and events and isinstance(events[0], TokenDelta):
-            texts, count, logprobs = [event.text], event.num_tokens, list(event.logprobs)
-            while events and isinstance(following := events[0], TokenDelta):
-                texts.append(following.text)
-                count += following.num_tokens
-                logprobs += following.logprobs
-                events.popleft()
-            return TokenDelta("".join(texts), count, logprobs)
-        return event
+        return joined(event, events) if events else event
 
 
 def _ignore() -> None:

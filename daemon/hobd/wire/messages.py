@@ -7,10 +7,18 @@ worker as hostile and kills on surprise. Used by broker/link.py and worker/loop.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
+from hobd.wire.generation import Calling as Calling
+from hobd.wire.generation import ChatPrompt as ChatPrompt
+from hobd.wire.generation import Constraint as Constraint
+from hobd.wire.generation import Limits as Limits
+from hobd.wire.generation import Reasoning as Reasoning
+from hobd.wire.generation import Sampling as Sampling
+from hobd.wire.generation import TextPrompt as TextPrompt
+from hobd.wire.generation import TokensPrompt as TokensPrompt
 from hobd.wire.texts import MAX_WIDTH as MAX_WIDTH
 from hobd.wire.texts import ContextFile as ContextFile
 from hobd.wire.texts import EmbedPrompt as EmbedPrompt
@@ -47,62 +55,6 @@ class Load(Message, frozen=True, tag=True):
     stash_bytes: Count = 0  # memory for prefixes that are in the way in the KV cache
 
 
-class Sampling(Value, frozen=True):
-    """How tokens are chosen, every default filled in; ranges were checked by api/convert.py."""
-
-    temperature: float = 0.8
-    top_k: int = 40
-    top_p: float = 0.95
-    min_p: float = 0.05
-    typical_p: float = 1.0
-    top_n_sigma: float = -1.0
-    dynatemp_range: float = 0.0
-    dynatemp_exponent: float = 1.0
-    repeat_penalty: float = 1.0
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-    penalty_last_n: int = 64
-    dry_multiplier: float = 0.0
-    dry_base: float = 1.75
-    dry_allowed_length: int = 2
-    dry_penalty_last_n: int = -1
-    dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
-    xtc_probability: float = 0.0
-    xtc_threshold: float = 0.1
-    mirostat_version: int = 0
-    mirostat_tau: float = 5.0
-    mirostat_eta: float = 0.1
-    logit_bias: tuple[tuple[int, float], ...] = ()
-    seed: int = 0
-
-
-class Limits(Value, frozen=True):
-    """When to stop. `max_tokens` None: until the context is full. `logprobs` None: none."""
-
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    ignore_eos: bool = False
-    logprobs: int | None = None
-
-
-class TextPrompt(Value, frozen=True, tag="text"):
-    text: str
-    parse_special: bool
-
-
-class TokensPrompt(Value, frozen=True, tag="tokens"):
-    ids: list[TokenId]
-
-
-class ChatPrompt(Value, frozen=True, tag="chat"):
-    """`messages` and `tools` are JSON, as the template will see them."""
-
-    messages: bytes
-    tools: bytes
-    arguments: bytes
-    continue_last: bool
-
-
 Prompt = TextPrompt | TokensPrompt | ChatPrompt | InfillPrompt | EmbedPrompt | RerankPrompt
 
 
@@ -113,13 +65,6 @@ class Resume(Value, frozen=True):
     """
 
     tokens: list[TokenId]
-
-
-class Constraint(Value, frozen=True):
-    """What the answer must look like. `text` is a grammar or schema; of a choice, a JSON list of texts."""
-
-    kind: Literal["json", "json_schema", "regex", "gbnf", "lark", "choice"]
-    text: str
 
 
 class Submit(Message, frozen=True, tag=True):
@@ -227,13 +172,31 @@ class Logprob(Value, frozen=True):
     top: list[tuple[int, bytes, float]]
 
 
+class TextPart(Value, frozen=True, tag="text"):
+    text: str
+    is_reasoning: bool
+
+
+class CallPart(Value, frozen=True, tag="call"):
+    """A piece of a tool call's arguments. Its first one has the id and the name."""
+
+    index: Annotated[int, msgspec.Meta(ge=0, lt=1 << 20)]
+    arguments: str
+    id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    name: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
 class Delta(Value, frozen=True):
-    """What `tokens` added to the text. The last of them may have text that is still held back."""
+    """What `tokens` added to the text. The last of them may have text that is still held back.
+
+    `parts` is for answers in which reasoning or tool calls are told apart from text; `text` is empty then.
+    """
 
     id: Id
     text: str
     logprobs: list[Logprob]
     tokens: list[TokenId]
+    parts: list[TextPart | CallPart] | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -242,7 +205,7 @@ class Delta(Value, frozen=True):
 
 class End(Value, frozen=True):
     id: Id
-    reason: str  # eos, stop, max_tokens, context_full, cancelled
+    reason: str  # eos, stop, tool_calls, max_tokens, context_full, cancelled
     stop: str
     num_prompt_tokens: Count
     num_cached_tokens: Count

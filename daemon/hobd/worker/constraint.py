@@ -98,7 +98,7 @@ def rehearse(trial: Trial) -> Done | Failed:
     try:
         matcher = _compile(_bytes_tokenizer(), trial.constraint)
         matcher.compute_bitmask()
-        _check(matcher, trial.constraint.kind)
+        _check(matcher, trial.constraint)
     except ConstraintUnusable as error:
         return Failed(kind="constraint", detail=str(error)[:300])
     finally:
@@ -139,13 +139,13 @@ def _compile(tokenizer: Any, constraint: Constraint) -> Any:
     grammar = json.dumps({"grammars": [{"lark_grammar": _lark(constraint) + _STYLE}]})
     # The interpreter is free for the loop meanwhile.
     matcher = library.LLMatcher(tokenizer, grammar, log_level=0, limits=library.LLParserLimits(**_LIMITS))
-    _check(matcher, constraint.kind)
+    _check(matcher, constraint)
     return matcher
 
 
-def _check(matcher: Any, kind: str) -> None:
+def _check(matcher: Any, constraint: Constraint) -> None:
     if matcher.is_error():
-        _refuse(kind, *_explain(matcher.get_error(), is_text_its_own=kind == "lark"))
+        _refuse(constraint.field, *_explain(matcher.get_error(), is_text_its_own=constraint.kind == "lark"))
 
 
 def _lark(constraint: Constraint) -> str:
@@ -159,7 +159,7 @@ def _lark(constraint: Constraint) -> str:
             return _of_regex(constraint.text)
         case "gbnf":
             return _of_gbnf(constraint.text)
-        case "lark":
+        case "lark" | "calls":
             return constraint.text
         case "choice":
             return _of_regex(_any_of(json.loads(constraint.text)))
@@ -193,7 +193,7 @@ def _of_schema(text: str) -> str:
     except (ValueError, OverflowError, RecursionError) as error:
         found = re.search(r"byte \d+", str(error))
         fault = f"it is not JSON{f' at {found[0]}' if found else ''}"
-    _refuse("json_schema", fault)
+    _refuse("response_format.json_schema", fault)
 
 
 def _of_gbnf(text: str) -> str:
@@ -203,7 +203,7 @@ def _of_gbnf(text: str) -> str:
     except Exception as error:  # it raises what Python does, at any odd grammar
         found = re.search(r"line \d+", str(error))
         fault = f"it is not GBNF{f', see {found[0]}' if found else ''}"
-    _refuse("gbnf", fault)
+    _refuse("response_format.gbnf", fault)
 
 
 # ---------------------------------------------------------------------- reasons
@@ -244,5 +244,5 @@ def _explain(told: str, *, is_text_its_own: bool) -> tuple[str, str]:
     return reason, f" at line {place[1]}, column {place[2]}" if place and is_text_its_own else ""
 
 
-def _refuse(kind: str, reason: str, place: str = "") -> NoReturn:
-    raise ConstraintUnusable(f"response_format.{kind} cannot be used: {reason}{place}; mend it")
+def _refuse(field: str, reason: str, place: str = "") -> NoReturn:
+    raise ConstraintUnusable(f"{field} cannot be used: {reason}{place}; mend it")

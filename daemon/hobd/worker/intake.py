@@ -24,6 +24,7 @@ from hobd.worker.sequence import Sequence
 from hobd.worker.template import Renderer, TemplateError, template_digest
 from hobd.worker.vector_intake import vector_job
 from hobd.worker.vector_job import VectorJob
+from hobd.worker.voice import Voice
 
 # Room for an answer that truncation leaves when the request does not say how much it wants.
 _ROOM_FOR_ANSWER = 256
@@ -35,6 +36,7 @@ class _Prepared:
     num_dropped: int
     template_sha256: str
     notices: list[m.Notice] = field(default_factory=list)
+    text: str = field(default="", repr=False)  # of a conversation, as it was rendered
 
 
 class Intake:
@@ -56,6 +58,7 @@ class Intake:
         self._cancel = cancel
         template = engine.facts.template
         self._template_sha256 = template_digest(template) if template else ""
+        self._voice = Voice(template or "", engine)
 
     def on_message(self, message: m.Message) -> None:
         """Handles one message from the broker; whatever goes wrong is that request's refusal alone."""
@@ -125,9 +128,12 @@ class Intake:
             raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")
         if self._engine.facts.speculates:
             sequence.lookup = Lookup(sequence.tokens)
-        sampler = self._new_sampler(request, prepared.tokens, told)
-        answer = Answer(sequence, sampler, limits, now_ns=now_ns)
-        answer.replay(map(self._engine.piece, told))
+        sampler = self._new_sampler(request, prepared, told)
+        speech = None
+        if isinstance(request.prompt, m.ChatPrompt):
+            speech = self._voice.speech(request, prepared.text, len(prepared.tokens))
+        answer = Answer(sequence, sampler, limits, now_ns=now_ns, speech=speech)
+        answer.replay(told, self._engine.piece)
         self._send(
             m.Admitted(
                 request.id,
@@ -139,20 +145,35 @@ class Intake:
         )
         self._submit(answer)
 
-    def _new_sampler(self, request: m.Submit, prompt: list[int], told: list[int]) -> Sampler | None:
+    def _new_sampler(self, request: m.Submit, prepared: _Prepared, told: list[int]) -> Sampler | None:
         """A sampler that has seen the prompt and what was told of the answer."""
+        prompt, new_sampler = request.prompt, self._engine.new_sampler
         try:
-            if request.constraint is not None:
-                self._renderer.rehearse(request.constraint)
-            sampler = self._engine.new_sampler(request.sampling, prompt, request.constraint)
+            sampler = new_sampler(request.sampling, prepared.tokens, self._constraint(request, prepared))
         except ConstraintUnusable as error:
             raise Refusal("InvalidRequest", str(error)) from None
         except TemplateError as error:
             raise Refusal(error.error, error.message) from None
+        if isinstance(prompt, m.ChatPrompt):
+            free = sampler
+            if request.constraint is not None:  # the answer has a shape, and its reasoning has none
+                free = new_sampler(request.sampling, prepared.tokens)
+            sampler = self._voice.reasoning_sampler(sampler, free, prompt, prepared.text)
         if sampler is not None:
             for token in told:
                 sampler.accept(token)
         return sampler
+
+    def _constraint(self, request: m.Submit, prepared: _Prepared) -> m.Constraint | None:
+        """What the request says, or what its tools ask for; rehearsed."""
+        prompt, wanted = request.prompt, request.constraint
+        trial = wanted
+        if wanted is None and isinstance(prompt, m.ChatPrompt):
+            wanted = self._voice.constraint(prompt, prepared.text)
+            trial = self._voice.constraint(prompt, prepared.text, has_tokens=False)
+        if trial is not None:
+            self._renderer.rehearse(trial)
+        return wanted
 
     # ------------------------------------------------------------------ prompts
 
@@ -179,10 +200,10 @@ class Intake:
 
     def _prepare_chat(self, prompt: m.ChatPrompt, request: m.Submit) -> _Prepared:
         messages = _messages(prompt)
-        _, whole = self._render(prompt, messages)
+        text, whole = self._render(prompt, messages)
         if len(whole) <= self._available or request.truncation != "drop_oldest_messages":
             self._check_fits(len(whole))
-            return _Prepared(whole, 0, self._template_sha256)
+            return _Prepared(whole, 0, self._template_sha256, text=text)
         # The system prompt and the last message always stay; how many of the oldest others must go?
         first = next(
             (i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages)
@@ -197,7 +218,7 @@ class Intake:
         if found == len(candidates):
             self._check_fits(len(tokens_without(len(candidates))))  # the last message alone may still fit
         kept = tokens_without(min(found + 1, len(candidates)))
-        return _Prepared(kept, len(whole) - len(kept), self._template_sha256)
+        return _Prepared(kept, len(whole) - len(kept), self._template_sha256, text=text)
 
     def _prepare_infill(self, prompt: m.InfillPrompt, request: m.Submit) -> _Prepared:
         facts = self._engine.facts
@@ -244,12 +265,17 @@ class Intake:
             raise Refusal(
                 "NotSupported", "this model has no chat template; send raw text (`hob run --raw`) instead"
             )
+        if prompt.reasoning.enabled and not self._voice.can_reason:
+            raise Refusal(
+                "NotSupported", "this model's chat template knows no reasoning; leave reasoning.enabled unset"
+            )
+        messages_json, tools, arguments = self._voice.enter(prompt, messages)
         try:
             text = self._renderer.render(
                 facts.template,
-                msgspec.json.encode(messages),
-                prompt.tools,
-                prompt.arguments,
+                messages_json,
+                tools,
+                arguments,
                 add_generation_prompt=not prompt.continue_last,
                 continue_last=prompt.continue_last,
                 bos=facts.bos_text,

@@ -127,7 +127,7 @@ class Renderer:
             answer = self._exchange(frame(Trial(constraint)), time.monotonic() + WALL_SECONDS)
         except _Lost:
             raise ConstraintUnusable(
-                f"response_format.{constraint.kind} takes too much time or memory to compile; simplify it"
+                f"{constraint.field} takes too much time or memory to compile; simplify it"
             ) from None
         if isinstance(answer, Failed):
             raise ConstraintUnusable("".join(c if c.isprintable() else "?" for c in answer.detail))

@@ -75,12 +75,12 @@ def test_wrong_parameter_is_refused_by_name(parameters: dict[str, Any], words: s
 
 
 def test_text_is_one_turn_of_the_user() -> None:
-    request = chat_request("m", "hi", False, None, {})
+    request = chat_request("m", "hi", {})
     assert [(m.role, m.content[0].text) for m in request.messages] == [("user", "hi")]
 
 
 def test_template_arguments_travel_as_json() -> None:
-    request = chat_request("m", "hi", False, {"enable_thinking": False}, {})
+    request = chat_request("m", "hi", {"template_arguments": {"enable_thinking": False}})
     assert dict(request.template_arguments) == {"enable_thinking": "false"}
 
 
@@ -94,7 +94,7 @@ def test_prompt_is_text_or_tokens() -> None:
 )
 def test_malformed_turn_is_refused_by_its_place(turn: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"messages\[1\]"):
-        chat_request("m", [{"role": "user", "content": "hi"}, turn], False, None, {})
+        chat_request("m", [{"role": "user", "content": "hi"}, turn], {})
 
 
 def test_token_out_of_range_is_refused() -> None:

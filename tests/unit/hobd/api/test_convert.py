@@ -73,7 +73,6 @@ def test_absurd_limits_are_refused(limits: dict[str, object], message: str) -> N
         ({"template_arguments": {"x": "{"}}, InvalidRequest, "is not JSON"),
         ({"options": pb.RequestOptions(truncation_strategy=2)}, InvalidRequest, "DROP_OLDEST_MESSAGES"),
         ({"options": pb.RequestOptions(priority_class=9)}, InvalidRequest, "priority_class 9 does not exist"),
-        ({"tools": [pb.Tool(name="f")]}, NotSupported, "tools are not supported"),
         ({"response_format": pb.ResponseFormat(regex="")}, InvalidRequest, "response_format.regex"),
         ({"limits": pb.Limits(num_answers=2)}, NotSupported, "more than one answer"),
     ],
