@@ -11,13 +11,13 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from hob_cli.calls import CallPrinter
+from hob_cli.calls import CallPrinter, print_call
 from hob_cli.render import describe_receipt, print_json, print_note, record
 from hob_cli.terminal import Writer
 from hob_cli.waiting import Waiting
 
 if TYPE_CHECKING:
-    from hob_client.events import Delta, Event
+    from hob_client.events import Answer, AnswerBuilder, Delta, Event
 
 
 class TextPrinter:
@@ -68,6 +68,40 @@ class TextPrinter:
         self._answer.end()
 
 
+class SeveralPrinter:
+    """Several answers, one below the other when all are there: nobody can read them while they interleave."""
+
+    def __init__(self, *, stats: bool = False) -> None:
+        self._stats = stats
+        self._waiting = Waiting()
+        self._builder: AnswerBuilder | None = None
+
+    def show(self, event: Event) -> None:
+        from hob_client.events import AnswerBuilder
+
+        self._builder = self._builder or AnswerBuilder()
+        self._builder.add(event)
+        if event.kind == "progress":
+            self._waiting.show(event)
+        elif event.kind == "done":
+            self._waiting.close()
+            first = self._builder.finish()
+            for number, answer in enumerate((first, *first.others), 1):
+                self._show_one(number, len(first.others) + 1, answer)
+            if self._stats:
+                print_note(describe_receipt(event.receipt))
+
+    def _show_one(self, number: int, count: int, answer: Answer) -> None:
+        print_note(f"answer {number} of {count}:")
+        if answer.text:
+            print(answer.text, flush=True)
+        for call in answer.tool_calls:
+            print_call(call.id, call.name, call.arguments)
+
+    def close(self) -> None:
+        self._waiting.close()
+
+
 class JsonPrinter:
     """Every event on stdout, one object a line: {"event": "delta", "text": "...", ...}."""
 
@@ -78,9 +112,15 @@ class JsonPrinter:
         pass
 
 
-def show_answer(events: Generator[Event, None, None], *, as_json: bool, stats: bool) -> None:
+def show_answer(
+    events: Generator[Event, None, None], *, as_json: bool, stats: bool, num_answers: int = 1
+) -> None:
     """Show all events. Whatever stops us midway also stops the request."""
-    printer = JsonPrinter() if as_json else TextPrinter(stats=stats)
+    printer: JsonPrinter | SeveralPrinter | TextPrinter
+    if as_json:
+        printer = JsonPrinter()
+    else:
+        printer = SeveralPrinter(stats=stats) if num_answers > 1 else TextPrinter(stats=stats)
     with closing(events), closing(printer):
         for event in events:
             printer.show(event)

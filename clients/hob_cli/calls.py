@@ -79,8 +79,12 @@ class CallPrinter:
             return
         first, text = self._pieces[0], "".join(piece.arguments for piece in self._pieces)
         self._pieces = []
-        try:
-            arguments = json.loads(text)
-        except ValueError:
-            arguments = text
-        print_json({"id": first.id, "name": first.name, "arguments": arguments})
+        print_call(first.id, first.name, text)
+
+
+def print_call(id: str, name: str, text: str) -> None:
+    try:
+        arguments = json.loads(text)
+    except ValueError:
+        arguments = text
+    print_json({"id": id, "name": name, "arguments": arguments})

@@ -6,7 +6,8 @@ Made by reading.py; used by whoever iterates over an answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from hob_client.errors import InternalError
@@ -108,6 +109,7 @@ class Answer:
     receipt: Receipt
     warnings: tuple[Warning, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
+    others: tuple[Answer, ...] = ()  # the second answer and those after it; the receipt is for all together
 
     @property
     def message(self) -> Message:
@@ -120,23 +122,33 @@ class Answer:
         return message
 
 
-class AnswerBuilder:
-    """Puts the events of a request with one answer together."""
+class _Parts:
+    """What has come of one answer."""
 
-    __slots__ = ("_calls", "_done", "_reasoning", "_text", "_warnings")
+    __slots__ = ("calls", "reasoning", "text")
 
     def __init__(self) -> None:
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
+        self.text: list[str] = []
+        self.reasoning: list[str] = []
+        self.calls: dict[int, list[ToolCallDelta]] = {}
+
+
+class AnswerBuilder:
+    """Puts the events of a request together."""
+
+    __slots__ = ("_done", "_parts", "_warnings")
+
+    def __init__(self) -> None:
+        self._parts: defaultdict[int, _Parts] = defaultdict(_Parts)
         self._warnings: list[Warning] = []
-        self._calls: dict[int, list[ToolCallDelta]] = {}
         self._done: Done | None = None
 
     def add(self, event: Event) -> None:
         if isinstance(event, Delta):
-            (self._reasoning if event.is_reasoning else self._text).append(event.text)
+            parts = self._parts[event.answer]
+            (parts.reasoning if event.is_reasoning else parts.text).append(event.text)
         elif isinstance(event, ToolCallDelta):
-            self._calls.setdefault(event.index, []).append(event)
+            self._parts[event.answer].calls.setdefault(event.index, []).append(event)
         elif isinstance(event, Warning):
             self._warnings.append(event)
         elif isinstance(event, Done):
@@ -146,13 +158,20 @@ class AnswerBuilder:
         """The answer. Raises InternalError if the stream ended without its last event."""
         if self._done is None:
             raise InternalError("the daemon ended the answer without a receipt; please report this")
+        if not self._done.answers:
+            raise InternalError("the daemon ended the request without an answer; please report this")
+        first, *others = [self._answer(end, self._done.receipt) for end in self._done.answers]
+        return replace(first, others=tuple(others))
+
+    def _answer(self, end: AnswerEnd, receipt: Receipt) -> Answer:
+        parts = self._parts[end.answer]
         return Answer(
-            text="".join(self._text),
-            reasoning="".join(self._reasoning),
-            finish_reason=self._done.finish_reason,
-            receipt=self._done.receipt,
+            text="".join(parts.text),
+            reasoning="".join(parts.reasoning),
+            finish_reason=end.finish_reason,
+            receipt=receipt,
             warnings=tuple(self._warnings),
-            tool_calls=tuple(map(_join, self._calls.values())),
+            tool_calls=tuple(map(_join, parts.calls.values())),
         )
 
 

@@ -163,3 +163,11 @@ def test_killed_worker_is_replaced_at_the_next_request(tiny: RunningDaemon) -> N
         assert (
             client.complete("tiny", "hello", max_tokens=2, ignore_eos=True).receipt.num_completion_tokens == 2
         )
+
+
+def test_second_answer_is_that_of_the_next_seed(starter: RunningDaemon) -> None:
+    with starter.start().client() as client:
+        asked = {"temperature": 1.0, "max_tokens": 12}
+        several = client.complete("starter", "Once upon a time", num_answers=2, seed=7, **asked)
+        second = client.complete("starter", "Once upon a time", seed=8, **asked)
+    assert several.others[0].text == second.text != several.text

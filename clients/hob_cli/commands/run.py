@@ -24,6 +24,9 @@ from hob_cli.shapes import shape_options, shaped
 @click.option("--file", type=click.Path(path_type=Path), metavar="FILE", help="Read the prompt from a file.")
 @click.option("--system", default="", metavar="TEXT", help="A system prompt.")
 @click.option("--raw", is_flag=True, help="Continue the text as it is, without the chat template.")
+@click.option(
+    "-n", "--answers", "num_answers", type=int, metavar="N", help="So many answers to the one prompt."
+)
 @click.option("--stats", is_flag=True, help="Say on stderr what the answer took.")
 @shape_options
 @call_options
@@ -62,7 +65,8 @@ def command(
             events = client.generate(model, text, **parameters)
         else:
             events = client.chat(model, _messages(system, text), **parameters)
-        show_answer(events, as_json=connection.as_json, stats=stats)
+        num_answers = parameters.get("num_answers", 1)
+        show_answer(events, as_json=connection.as_json, stats=stats, num_answers=num_answers)
 
 
 def _messages(system: str, text: str) -> list[Any]:

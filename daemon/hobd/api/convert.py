@@ -23,6 +23,7 @@ from hobd.wire import messages as m
 
 _MAX_STOPS, _MAX_STOP_CHARACTERS = 16, 256
 _MAX_LOGPROBS = 20
+_MAX_ANSWERS = 16
 _MAX_BIASES = 1024
 _MAX_TOKENS = 1 << 30
 _MAX_DOMAIN_CHARACTERS = 256
@@ -148,6 +149,7 @@ def generation(
         prompt=prompt,
         sampling=sampling(request.sampling),
         limits=limits(request.limits, config),
+        num_answers=_num_answers(request.limits),
         constraint=constraint(shape, ignores_end=request.limits.ignore_eos),
         **treatment(request.options),
     )
@@ -197,10 +199,6 @@ def sampling(request: pb.Sampling) -> m.Sampling:
 
 def limits(request: pb.Limits, config: Config) -> m.Limits:
     """Raises InvalidRequest or NotSupported."""
-    if optional(request, "num_answers") not in (None, 1):
-        raise NotSupported(
-            "more than one answer is not supported by this version of hob; leave num_answers unset"
-        )
     if len(request.stop) > _MAX_STOPS:
         raise InvalidRequest(f"there are {len(request.stop)} stop strings; at most {_MAX_STOPS} are taken")
     for index, stop in enumerate(request.stop):
@@ -220,6 +218,11 @@ def limits(request: pb.Limits, config: Config) -> m.Limits:
         ignore_eos=request.ignore_eos,
         logprobs=logprobs,
     )
+
+
+def _num_answers(limits: pb.Limits) -> int:
+    number = optional(limits, "num_answers")
+    return 1 if number is None else int(in_range("num_answers", number, 1, _MAX_ANSWERS))
 
 
 def _dry(dry: pb.Dry) -> dict[str, Any]:

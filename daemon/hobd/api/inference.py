@@ -16,6 +16,7 @@ from hobd.api import convert, convert_texts, render
 from hobd.api.host import Call, rpc
 from hobd.broker.broker import Broker
 from hobd.broker.request import Request
+from hobd.broker.several import answers
 from hobd.wire import messages as m
 
 
@@ -34,8 +35,8 @@ class InferenceService(InferenceServiceBase):
         await self._stream(request, call, pb.ChatResponse)
 
     async def _stream(self, request: Request, call: Call[Any, Any], response: Callable[..., object]) -> None:
-        """All events of one session. When the caller goes, this task is cancelled and the session with it."""
-        async with self._broker.session(request) as session, aclosing(session.events()) as events:
+        """All events of a request. When the caller goes, this task is cancelled and its sessions with it."""
+        async with answers(self._broker, request) as events:
             async for event in events:
                 await call.send(response(event=render.event(event)))
 

@@ -111,6 +111,7 @@ def progress(stage: str, fraction: float) -> pb.Progress:
 
 def _delta(delta: words.TokenDelta) -> pb.TokenDelta:
     return pb.TokenDelta(
+        answer=delta.answer,
         text=delta.text,
         num_tokens=delta.num_tokens,
         logprobs=[_logprob(entry) for entry in delta.logprobs],
@@ -120,6 +121,7 @@ def _delta(delta: words.TokenDelta) -> pb.TokenDelta:
 
 def _tool_call(delta: words.ToolCallDelta) -> pb.ToolCallDelta:
     return pb.ToolCallDelta(
+        answer=delta.answer,
         index=delta.index,
         id=delta.id,
         name=delta.name,
@@ -136,7 +138,10 @@ def _logprob(entry: Logprob) -> pb.TokenLogprob:
 
 def _done(finished: words.Finished) -> pb.Done:
     return pb.Done(
-        answers=[pb.AnswerEnd(finish_reason=_REASONS[finished.reason], stop=finished.stop)],
+        answers=[
+            pb.AnswerEnd(answer=number, finish_reason=_REASONS[end.reason], stop=end.stop)
+            for number, end in enumerate((finished, *finished.others))
+        ],
         receipt=_receipt(finished.receipt),
     )
 

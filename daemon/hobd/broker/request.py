@@ -35,6 +35,7 @@ class Request:
     caller: str = ""
     domain: str = ""  # of cached prefixes; empty: none is read or filled
     constraint: Constraint | None = field(default=None, repr=False)
+    num_answers: int = 1
 
     @property
     def num_inputs(self) -> int | None:
@@ -74,6 +75,7 @@ class TokenDelta:
     num_tokens: int
     logprobs: list[Logprob] = field(repr=False)
     is_reasoning: bool = False
+    answer: int = 0  # which of several
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class ToolCallDelta:
     arguments: str = field(repr=False)
     num_tokens: int
     logprobs: list[Logprob] = field(repr=False)
+    answer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class Finished:
     stop: str = field(repr=False)
     receipt: Receipt
     is_ranking: bool = False  # vectors were scores by the model's own head
+    others: tuple[Finished, ...] = ()  # the second answer's end and those after it
 
 
 Event = Progress | Started | TokenDelta | ToolCallDelta | Embedded | Warned | Finished

@@ -8,7 +8,7 @@ import pytest
 from hob.v1 import inference_pb2 as pb
 from hobd.api import convert
 from hobd.config import Config
-from hobd.errors import InvalidRequest, NotSupported
+from hobd.errors import InvalidRequest
 from hobd.wire import messages as m
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,7 +74,8 @@ def test_absurd_limits_are_refused(limits: dict[str, object], message: str) -> N
         ({"options": pb.RequestOptions(truncation_strategy=2)}, InvalidRequest, "DROP_OLDEST_MESSAGES"),
         ({"options": pb.RequestOptions(priority_class=9)}, InvalidRequest, "priority_class 9 does not exist"),
         ({"response_format": pb.ResponseFormat(regex="")}, InvalidRequest, "response_format.regex"),
-        ({"limits": pb.Limits(num_answers=2)}, NotSupported, "more than one answer"),
+        ({"limits": pb.Limits(num_answers=17)}, InvalidRequest, "num_answers must be from 1 to 16, not 17"),
+        ({"limits": pb.Limits(num_answers=0)}, InvalidRequest, "num_answers must be from 1 to 16, not 0"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
