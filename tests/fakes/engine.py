@@ -54,6 +54,7 @@ class FakeEngine:
         self._num_cells = 0  # ever taken
         self._rows: list[int] = []
         self._interrupted = threading.Event()
+        self.is_closed = False
         self.in_decode: Callable[[Sequence[Slice]], None] = lambda slices: None
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
@@ -61,6 +62,9 @@ class FakeEngine:
 
     def piece(self, token: int) -> bytes:
         return b"" if token == END else bytes([token])
+
+    def spelling(self, token: int) -> bytes:
+        return b"<end>" if token == END else bytes([token])
 
     def is_end(self, token: int) -> bool:
         return token == END
@@ -123,6 +127,10 @@ class FakeEngine:
 
     def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler | None:
         return None
+
+    def close(self) -> None:
+        assert not self.is_closed, "it was closed before"
+        self.is_closed = True
 
 
 def next_token(tokens: Sequence[int], answer_length: int) -> int:

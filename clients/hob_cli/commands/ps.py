@@ -76,7 +76,16 @@ def _threads(resident: Resident) -> str:
 
 def _note(resident: Resident) -> str:
     restarts = f"{resident.num_restarts} restarts" if resident.num_restarts else ""
-    return "; ".join(part for part in (resident.degraded, restarts) if part) or "-"
+    return "; ".join(part for part in (resident.degraded, _draft(resident), restarts) if part) or "-"
+
+
+def _draft(resident: Resident) -> str:
+    """Which model guesses for it, or why that one does not."""
+    if not resident.draft:
+        return ""
+    if resident.draft_problem:
+        return f"without its draft {resident.draft}: {resident.draft_problem}"
+    return f"draft {resident.draft}"
 
 
 def _daemon_line(status: Status) -> str:

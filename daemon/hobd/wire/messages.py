@@ -171,6 +171,10 @@ class Probing(Message, frozen=True, tag=True):
     """The first decode begins. Who dies now shows that this machine cannot run this build as it is."""
 
 
+class LoadingDraft(Message, frozen=True, tag=True):
+    """The model answers; its draft model is read now. Who dies now can do without it."""
+
+
 class Ready(Message, frozen=True, tag=True):
     architecture: Line
     context_tokens: Count
@@ -180,6 +184,7 @@ class Ready(Message, frozen=True, tag=True):
     vocabulary: Count
     weights_bytes: Count
     has_template: bool
+    draft_problem: Line = ""  # why the draft model that came with it is of no use
 
 
 class LoadFailed(Message, frozen=True, tag=True):
@@ -240,6 +245,7 @@ class Tally(Value, frozen=True):
     num_cached_tokens: Count = 0  # of the prompts', those found in the cache
     num_drafted_tokens: Count = 0  # guessed ahead
     num_accepted_tokens: Count = 0  # of those, the ones guessed right
+    draft_problem: Line = ""  # why the draft model, which was loaded, guesses no more
 
 
 class Step(Message, frozen=True, tag=True):
@@ -279,7 +285,18 @@ class Rendered(Message, frozen=True, tag=True):
 
 
 ToBroker = (
-    Hello | Loading | Probing | Ready | LoadFailed | Admitted | Step | Refused | Tokens | Text | Rendered
+    Hello
+    | Loading
+    | Probing
+    | LoadingDraft
+    | Ready
+    | LoadFailed
+    | Admitted
+    | Step
+    | Refused
+    | Tokens
+    | Text
+    | Rendered
 )
 
 
@@ -289,6 +306,7 @@ class Phase(Enum):
     STARTING = "starting"
     LOADING = "loading"
     PROBING = "probing"
+    DRAFTING = "loading the draft"
     SERVING = "serving"
 
 
@@ -296,12 +314,14 @@ class Phase(Enum):
 ALLOWED: dict[Phase, tuple[type[Message], ...]] = {
     Phase.STARTING: (Hello,),
     Phase.LOADING: (Loading, Probing, LoadFailed),
-    Phase.PROBING: (Ready, LoadFailed),
+    Phase.PROBING: (LoadingDraft, Ready, LoadFailed),
+    Phase.DRAFTING: (Loading, Ready),
     Phase.SERVING: (Admitted, Step, Refused, Tokens, Text, Rendered),
 }
 #: The message that ends a phase, and the phase it begins.
 NEXT_PHASE: dict[type[Message], Phase] = {
     Hello: Phase.LOADING,
     Probing: Phase.PROBING,
+    LoadingDraft: Phase.DRAFTING,
     Ready: Phase.SERVING,
 }

@@ -96,6 +96,9 @@ class Engine(Protocol):
     def piece(self, token: int) -> bytes:
         """The token's bytes; empty for control tokens. A piece need not be whole UTF-8."""
 
+    def spelling(self, token: int) -> bytes:
+        """The token as the model's file writes it, control tokens too: the same in models of a family."""
+
     def is_end(self, token: int) -> bool:
         """Whether the model says with this token that it is done."""
 
@@ -137,6 +140,9 @@ class Engine(Protocol):
 
     def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler | None:
         """None when `sampling` is plain greedy, for which `greedy` is enough."""
+
+    def close(self) -> None:
+        """Frees the model and its memory. The engine is of no use afterwards."""
 
 
 Loader = Callable[[int, Settings, Callable[[float], None]], Engine]

@@ -77,6 +77,10 @@ class LlamaEngine:
             known = self._pieces[token] = _piece(self._vocab, token, special=False)
         return known
 
+    def spelling(self, token: int) -> bytes:
+        text: bytes | None = L.llama_vocab_get_text(self._vocab, token)
+        return text or b""
+
     def is_end(self, token: int) -> bool:
         known = self._ends.get(token)
         if known is None:
@@ -153,7 +157,6 @@ class LlamaEngine:
         return np.frombuffer(memory, np.float32).reshape(count, self.facts.vocabulary)
 
     def close(self) -> None:
-        """Frees the model and its memory. The engine is of no use afterwards."""
         L.llama_free(self._context)
         L.llama_model_free(self._model)
 
