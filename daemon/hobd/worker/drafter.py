@@ -14,6 +14,16 @@ from hobd.worker.foresight import MOST_PENDING
 from hobd.worker.shadow import Shadow
 
 
+class _Lane:
+    """`length` cells of it are computed, right or wrong; `room` cells are promised to it."""
+
+    __slots__ = ("length", "number", "room")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.length = self.room = 0
+
+
 class Drafter:
     """Any call may raise EngineError; the drafter is of no use afterwards, and should be closed."""
 
@@ -25,28 +35,33 @@ class Drafter:
         self._engine = engine
         self._total_cells = engine.facts.total_cells
         self._free = list(range(engine.facts.num_lanes - 1, -1, -1))
-        self._lanes: dict[Shadow, int] = {}  # the one that was asked for last comes last
-        self._cells: dict[Shadow, int] = {}  # what its lane holds, right or wrong
+        self._lanes: dict[Shadow, _Lane] = {}  # the one that was asked for last comes last
 
-    def catch_up(self, shadows: Many[Shadow], limit: int) -> int:
-        """Computes what they lack but for the last token, at most `limit` tokens of all. Says how many."""
+    def catch_up(self, shadows: Many[Shadow], limit: int, *, beside: Many[Shadow]) -> int:
+        """Computes what they lack but for the last token, at most `limit` tokens of all. Says how many.
+
+        Who is `beside` keeps its lane; others make way.
+        """
         works, left = [], limit
         for shadow in shadows:
             count = min(left, shadow.num_lacking - 1)
-            if count > 0 and self._enter(shadow, shadow.num_lacking + MAX_DRAFTS, beside=shadows):
+            if count > 0 and self._enter(shadow, shadow.num_lacking + MAX_DRAFTS, beside=beside):
                 works.append((shadow, shadow.pending(count)))
                 left -= count
         if works:
             self._compute(works)
         return limit - left
 
-    def guess(self, wanted: Many[tuple[Shadow, int]]) -> int:
+    def guess(self, wanted: Many[tuple[Shadow, int]], *, beside: Many[Shadow]) -> int:
         """So many guesses more for each that has caught up: a decode for all of them, round after round.
 
-        Returns how many rounds there were.
+        Who is `beside` keeps its lane; others make way. Returns how many rounds there were.
         """
-        shadows = [shadow for shadow, _ in wanted]
-        going = [(s, n) for s, n in wanted if n > 0 and self._enter(s, MOST_PENDING + n, beside=shadows)]
+        going = [
+            (shadow, count)
+            for shadow, count in wanted
+            if shadow.num_lacking <= MOST_PENDING and self._enter(shadow, MOST_PENDING + count, beside=beside)
+        ]
         num_rounds = 0
         while going:
             guesses = self._compute([(shadow, shadow.pending(MOST_PENDING)) for shadow, _ in going])
@@ -62,9 +77,8 @@ class Drafter:
         """Gives its lane and cells up, if it has any."""
         lane = self._lanes.pop(shadow, None)
         if lane is not None:
-            del self._cells[shadow]
-            self._engine.forget(lane)
-            self._free.append(lane)
+            self._engine.forget(lane.number)
+            self._free.append(lane.number)
         shadow.forget()
 
     def use_threads(self, count: int) -> None:
@@ -76,49 +90,54 @@ class Drafter:
     # ------------------------------------------------------------------ lanes
 
     def _enter(self, shadow: Shadow, count: int, *, beside: Many[Shadow]) -> bool:
-        """Gives it a lane, frees it of wrong guesses, and makes room for `count` tokens more.
+        """Gives it a lane, frees that of wrong guesses, and promises it `count` cells more.
 
         Those not among `beside` make way for it, the one that was longest not asked for first.
         """
         if shadow.is_foreign:
             return False
-        self._take_back(shadow)
-        kept = [other for other in beside if other in self._lanes]
-        has_lane = shadow in self._lanes
-        if not has_lane and len(kept) == self.num_lanes:
+        room = shadow.num_held + count
+        staying = [self._lanes[other] for other in beside if other is not shadow and other in self._lanes]
+        if len(staying) == self.num_lanes or sum(o.room for o in staying) + room > self._total_cells:
             return False
-        if sum(self._cells[other] for other in kept) + count > self._total_cells:
-            return False
-        others = iter([other for other in self._lanes if other not in beside])
-        while (not has_lane and not self._free) or sum(self._cells.values()) + count > self._total_cells:
-            self.forget(next(others))
-        self._lanes[shadow] = self._lanes.pop(shadow) if has_lane else self._free.pop()
-        self._cells.setdefault(shadow, 0)
+        lane = self._lanes.pop(shadow, None)
+        for other in [other for other in self._lanes if other not in beside]:
+            if (lane or self._free) and self._promised + room <= self._total_cells:
+                break
+            self.forget(other)
+        self._lanes[shadow] = lane = lane or _Lane(self._free.pop())
+        self._take_back(lane, shadow.num_held)
+        lane.room = room
         return True
 
-    def _take_back(self, shadow: Shadow) -> None:
+    @property
+    def _promised(self) -> int:
+        return sum(lane.room for lane in self._lanes.values())
+
+    def _take_back(self, lane: _Lane, length: int) -> None:
         """Frees the cells after the first wrong guess."""
-        wanted = min(shadow.num_held, self._cells.get(shadow, 0))
-        if wanted < self._cells.get(shadow, 0):
-            self._engine.trim(self._lanes[shadow], wanted)
-            self._cells[shadow] = wanted
+        if length < lane.length:
+            self._engine.trim(lane.number, length)
+            lane.length = length
 
     # ------------------------------------------------------------------ steps
 
     def _compute(self, works: list[tuple[Shadow, list[int]]]) -> list[int]:
         """One decode. The likeliest token after each; reading them also waits for the computation's end."""
-        self._engine.decode(
-            [Slice(self._lanes[shadow], shadow.num_held, tokens, 1) for shadow, tokens in works]
-        )
-        for shadow, tokens in works:
+        lanes = [self._lanes[shadow] for shadow, _ in works]
+        slices = [
+            Slice(lane.number, lane.length, tokens, 1) for lane, (_, tokens) in zip(lanes, works, strict=True)
+        ]
+        self._engine.decode(slices)
+        for lane, (shadow, tokens) in zip(lanes, works, strict=True):
             shadow.hold(len(tokens))
-            self._cells[shadow] = shadow.num_held
+            lane.length += len(tokens)
         return self._engine.greedy(len(works))
 
     def _take(self, shadow: Shadow, token: int) -> bool:
         """Books a guess. False if nothing can follow it."""
         if token >= self.vocabulary:
-            shadow.is_foreign = True
+            shadow.shun()
             return False
         shadow.foretell(token)
         return not self._engine.is_end(token)

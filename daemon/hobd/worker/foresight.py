@@ -34,10 +34,14 @@ _FIRST_PATIENCE, _LAST_PATIENCE = 64, 4096
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """Who is to be followed a bit further, and who is to be guessed for, so many tokens each."""
+    """Who is to be followed a bit further, and who is to be guessed for, so many tokens each.
 
-    behind: list[Shadow]
-    guesses: list[tuple[Shadow, int]]
+    `present` are all who may be asked for in the next steps: none of them makes way for another.
+    """
+
+    behind: Many[Shadow] = ()
+    guesses: Many[tuple[Shadow, int]] = ()
+    present: Many[Shadow] = ()
 
 
 class Foresight:
@@ -60,20 +64,21 @@ class Foresight:
     def wishes(self, answering: Many[Sequence]) -> Wishes:
         """What the draft model shall do before the next step of these answers."""
         if not answering or not self._pace.decode_us:
-            return Wishes([], [])
+            return Wishes()
+        present = [(s, s.shadow) for s in answering[: self._num_lanes] if s.shadow is not None]
         wanted = []
-        for sequence in answering[: self._num_lanes]:
-            shadow = sequence.shadow
-            if shadow is not None and self._is_open(sequence, shadow):
+        for sequence, shadow in present:
+            if self._is_open(sequence, shadow):
                 shadow.is_on_trial = False
                 wanted.append((shadow, self._num_worthwhile(sequence, shadow, len(answering))))
         worthwhile = [(shadow, count) for shadow, count in wanted if count]
         if worthwhile:
             self._patience = _FIRST_PATIENCE
-            return _sorted(worthwhile)
-        if wanted and self._may_pay(len(answering)):
-            return self._try(min((shadow for shadow, _ in wanted), key=lambda shadow: shadow.num_lacking))
-        return Wishes([], [])
+        elif wanted and self._may_pay(len(answering)):
+            worthwhile = self._try(min((shadow for shadow, _ in wanted), key=lambda s: s.num_lacking))
+        behind = [shadow for shadow, _ in worthwhile if shadow.num_lacking > MOST_PENDING]
+        guesses = [(shadow, count) for shadow, count in worthwhile if shadow not in behind]
+        return Wishes(behind, guesses, [shadow for _, shadow in present])
 
     @property
     def chunk_tokens(self) -> int:
@@ -128,24 +133,18 @@ class Foresight:
         """Whether guesses that are always right would."""
         return self._pace.decode_us / num_answers > self._guess_us(num_answers)
 
-    def _try(self, shadow: Shadow) -> Wishes:
-        """A try with one of them if it is time for it; what guesses cost is forgotten meanwhile."""
-        wishes = _sorted([(shadow, _GUESSES_OF_A_TRY)])
+    def _try(self, shadow: Shadow) -> list[tuple[Shadow, int]]:
+        """A try with this one if it is time for it; what guesses cost is forgotten meanwhile."""
         if self._tries_left:
             shadow.is_on_trial = True
-            self._tries_left -= len(wishes.guesses)
-            return wishes
+            self._tries_left -= shadow.num_lacking <= MOST_PENDING  # catching up is no try yet
+            return [(shadow, _GUESSES_OF_A_TRY)]
         self._num_rested += 1
         self._round_share += _FORGETTING * (_FIRST_ROUND_SHARE - self._round_share)
         if self._num_rested >= self._patience:
             self._num_rested, self._tries_left = 0, _NUM_TRIES
             self._patience = min(2 * self._patience, _LAST_PATIENCE)
-        return Wishes([], [])
-
-
-def _sorted(wanted: list[tuple[Shadow, int]]) -> Wishes:
-    behind = [shadow for shadow, _ in wanted if shadow.num_lacking > MOST_PENDING]
-    return Wishes(behind, [(shadow, count) for shadow, count in wanted if shadow not in behind])
+        return []
 
 
 def _blend(known: float, new: float) -> float:

@@ -53,9 +53,11 @@ class Guesswork:
         drafter, limit = self._drafter, self._foresight.chunk_tokens
         try:
             if wishes.behind:
-                self._foresight.note_caught_up(*_timed(lambda: drafter.catch_up(wishes.behind, limit)))
+                took = _timed(lambda: drafter.catch_up(wishes.behind, limit, beside=wishes.present))
+                self._foresight.note_caught_up(*took)
             if wishes.guesses:
-                self._foresight.note_guessed(*_timed(lambda: drafter.guess(wishes.guesses)))
+                took = _timed(lambda: drafter.guess(wishes.guesses, beside=wishes.present))
+                self._foresight.note_guessed(*took)
         except EngineError as error:
             self._do_without(drafter, str(error))
 

@@ -35,19 +35,19 @@ class Shadow:
     __slots__ = (
         "_common",
         "_foretold",
+        "_is_foreign",
+        "_num_held",
         "_num_seen",
         "_own",
         "_tokens",
         "_vocabulary",
-        "is_foreign",
         "is_on_trial",
-        "num_held",
     )
 
     def __init__(self, tokens: list[int], vocabulary: int, common: Trust) -> None:
         """`tokens` are the sequence's own, and grow with it. `common` is what all shadows learn together."""
-        self.num_held = 0
-        self.is_foreign = False  # it has a token that the draft model does not know
+        self._num_held = 0
+        self._is_foreign = False
         self.is_on_trial = False  # its next guess is computed whether that pays or not: to see what it costs
         self._tokens = tokens
         self._vocabulary = vocabulary
@@ -62,10 +62,22 @@ class Shadow:
         return self._own.value
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether there is a token that only one of the models knows: then nothing is computed of it."""
+        self._read()
+        return self._is_foreign
+
+    @property
+    def num_held(self) -> int:
+        """So many tokens, of the sequence and then of what is foretold, the draft model has computed."""
+        self._read()
+        return self._num_held
+
+    @property
     def num_lacking(self) -> int:
         """Tokens of the sequence that the draft model has not computed."""
         self._read()
-        return max(0, len(self._tokens) - self.num_held)
+        return max(0, len(self._tokens) - self._num_held)
 
     @property
     def num_foretold(self) -> int:
@@ -80,22 +92,26 @@ class Shadow:
     def pending(self, limit: int) -> list[int]:
         """The next tokens that the draft model should compute, at least one."""
         self._read()
-        known = self._tokens[self.num_held : self.num_held + limit]
-        ahead = max(0, self.num_held - len(self._tokens))
+        known = self._tokens[self._num_held : self._num_held + limit]
+        ahead = max(0, self._num_held - len(self._tokens))
         return known + self._foretold[ahead : ahead + limit - len(known)]
 
     def hold(self, count: int) -> None:
         """The draft model computed so many more of the pending tokens."""
-        self.num_held += count
+        self._num_held += count
 
     def foretell(self, token: int) -> None:
         """The draft model says what follows all it computed."""
-        assert self.num_held == len(self._tokens) + len(self._foretold), "it does not hold what comes before"
+        assert self._num_held == len(self._tokens) + len(self._foretold), "it does not hold what comes before"
         self._foretold.append(token)
+
+    def shun(self) -> None:
+        """The draft model said what the model cannot say."""
+        self._is_foreign = True
 
     def forget(self) -> None:
         """The draft model holds nothing of it any more."""
-        self.num_held = 0
+        self._num_held = 0
         self._foretold = []
 
     def _read(self) -> None:
@@ -103,12 +119,12 @@ class Shadow:
         tokens = self._tokens
         for at in range(self._num_seen, len(tokens)):
             if tokens[at] >= self._vocabulary:
-                self.is_foreign = True
+                self._is_foreign = True
             if self._foretold:
                 is_right = self._foretold[0] == tokens[at]
                 self._own.note(is_right)
                 self._common.note(is_right)
                 self._foretold = self._foretold[1:] if is_right else []
                 if not is_right:
-                    self.num_held = min(self.num_held, at)
+                    self._num_held = min(self._num_held, at)
         self._num_seen = len(tokens)
