@@ -28,8 +28,8 @@ _FIRST_ROUND_SHARE = 0.2
 _CATCH_UP_SHARE = 0.25
 _SMALLEST_CHUNK = 16
 # A try is so many times two guesses; after it come so many steps of rest, at first and at most.
-_NUM_TRIES, _GUESSES_OF_A_TRY = 16, 2
-_FIRST_PATIENCE, _LAST_PATIENCE = 64, 4096
+_NUM_TRIES, _GUESSES_OF_A_TRY = 8, 2
+_FIRST_PATIENCE, _LAST_PATIENCE = 128, 4096
 
 
 @dataclass(frozen=True, slots=True)
