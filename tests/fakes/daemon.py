@@ -193,6 +193,8 @@ RESIDENT = models_pb2.Resident(
     num_threads=2,
     degraded="no AMX",
     sandbox="landlock+seccomp",
+    draft="tinier",
+    draft_problem="no model is called so",
 )
 
 

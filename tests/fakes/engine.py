@@ -55,6 +55,7 @@ class FakeEngine:
         self._rows: list[int] = []
         self._interrupted = threading.Event()
         self.is_closed = False
+        self.num_threads = self.facts.num_threads
         self.in_decode: Callable[[Sequence[Slice]], None] = lambda slices: None
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
@@ -111,6 +112,7 @@ class FakeEngine:
 
     def use_threads(self, count: int) -> None:
         assert 1 <= count <= self.facts.num_threads
+        self.num_threads = count
 
     def interrupt(self) -> None:
         self._interrupted.set()

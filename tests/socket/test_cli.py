@@ -124,6 +124,7 @@ def test_ps_shows_the_resident(hob: CommandLine, daemon: FakeDaemon) -> None:
     header, row, footer = hob("ps").out.splitlines()
     assert header.split()[:3] == ["MODEL", "STATE", "LANES"]
     assert row.split()[:5] == ["tiny", "ready", "1/4", "2", "10/8192"]
+    assert "no AMX; without its draft tinier: no model is called so" in row
     assert footer.startswith("hobd 0.1.0, pid 7")
 
 

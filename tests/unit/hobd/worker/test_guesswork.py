@@ -21,8 +21,10 @@ STEP_US = 10_000
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_us = 0
+        self.num_cores = 2  # that the threads find free
         time = SimpleNamespace(
-            monotonic_ns=lambda: self.now_us * 1000, process_time_ns=lambda: self.now_us * 2000
+            monotonic_ns=lambda: self.now_us * 1000,
+            process_time_ns=lambda: self.now_us * self.num_cores * 1000,
         )
         for module in (loop, guesswork):
             monkeypatch.setattr(module, "time", time)
@@ -82,3 +84,10 @@ def test_draft_that_does_not_pay_costs_little(
 def test_draft_rests_while_many_answer(clock: Clock) -> None:
     alone = time_per_token(clock, None, row_us=4000, num_answers=6)
     assert time_per_token(clock, given_draft(clock, 500), row_us=4000, num_answers=6) < 1.03 * alone
+
+
+def test_draft_computes_with_as_many_threads_as_its_model(clock: Clock) -> None:
+    draft = given_draft(clock, 500)
+    clock.num_cores = 1
+    time_per_token(clock, draft)
+    assert draft.num_threads == 1
