@@ -140,7 +140,9 @@ def test_models_lists_the_catalog(hob: CommandLine, daemon: FakeDaemon) -> None:
 
 
 def test_load_says_what_is_in_memory(hob: CommandLine, daemon: FakeDaemon) -> None:
-    assert hob("load", "tiny", "--pin").err == "hob: tiny is in memory: 100.0 MiB, 4 lanes\n"
+    loaded, draft = hob("load", "tiny", "--pin").err.splitlines()
+    assert loaded == "hob: tiny is in memory: 100.0 MiB, 4 lanes"
+    assert draft == "hob: without its draft tinier: no model is called so"
     assert daemon.requests[0].pin
 
 

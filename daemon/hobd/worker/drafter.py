@@ -60,7 +60,8 @@ class Drafter:
         going = [
             (shadow, count)
             for shadow, count in wanted
-            if shadow.num_lacking <= MOST_PENDING and self._enter(shadow, MOST_PENDING + count, beside=beside)
+            if shadow.num_lacking <= MOST_PENDING
+            and self._enter(shadow, shadow.num_lacking + count, beside=beside)
         ]
         num_rounds = 0
         while going:
@@ -94,9 +95,13 @@ class Drafter:
 
         Those not among `beside` make way for it, the one that was longest not asked for first.
         """
-        if shadow.is_foreign:
+        if shadow.is_shunned:
             return False
         room = shadow.num_held + count
+        if room > self._total_cells:  # and it only grows
+            self.forget(shadow)
+            shadow.shun()
+            return False
         staying = [self._lanes[other] for other in beside if other is not shadow and other in self._lanes]
         if len(staying) == self.num_lanes or sum(o.room for o in staying) + room > self._total_cells:
             return False

@@ -104,7 +104,7 @@ class Foresight:
 
     def _is_open(self, sequence: Sequence, shadow: Shadow) -> bool:
         """Whether new guesses for it could be of use, and it is not too late to catch up with it."""
-        if shadow.is_foreign or shadow.num_foretold or self._room(sequence) < 1:
+        if shadow.is_shunned or shadow.num_foretold or self._room(sequence) < 1:
             return False
         lookup = sequence.lookup
         if lookup is not None and lookup.propose(1) and lookup.trust >= shadow.trust:

@@ -35,7 +35,7 @@ class Shadow:
     __slots__ = (
         "_common",
         "_foretold",
-        "_is_foreign",
+        "_is_shunned",
         "_num_held",
         "_num_seen",
         "_own",
@@ -47,7 +47,7 @@ class Shadow:
     def __init__(self, tokens: list[int], vocabulary: int, common: Trust) -> None:
         """`tokens` are the sequence's own, and grow with it. `common` is what all shadows learn together."""
         self._num_held = 0
-        self._is_foreign = False
+        self._is_shunned = False
         self.is_on_trial = False  # its next guess is computed whether that pays or not: to see what it costs
         self._tokens = tokens
         self._vocabulary = vocabulary
@@ -62,10 +62,10 @@ class Shadow:
         return self._own.value
 
     @property
-    def is_foreign(self) -> bool:
-        """Whether there is a token that only one of the models knows: then nothing is computed of it."""
+    def is_shunned(self) -> bool:
+        """Whether the draft model cannot follow it: too long, or with a token that only one of them has."""
         self._read()
-        return self._is_foreign
+        return self._is_shunned
 
     @property
     def num_held(self) -> int:
@@ -106,8 +106,8 @@ class Shadow:
         self._foretold.append(token)
 
     def shun(self) -> None:
-        """The draft model said what the model cannot say."""
-        self._is_foreign = True
+        """The draft model cannot follow it and never will."""
+        self._is_shunned = True
 
     def forget(self) -> None:
         """The draft model holds nothing of it any more."""
@@ -119,7 +119,7 @@ class Shadow:
         tokens = self._tokens
         for at in range(self._num_seen, len(tokens)):
             if tokens[at] >= self._vocabulary:
-                self._is_foreign = True
+                self._is_shunned = True
             if self._foretold:
                 is_right = self._foretold[0] == tokens[at]
                 self._own.note(is_right)

@@ -91,6 +91,17 @@ def test_sequence_too_long_for_its_cells_takes_nobodys() -> None:
     short, long = given_shadow(list(b"hello")), given_shadow(list(b"x" * 45))
     guess(drafter, (short, 1))
     assert drafter.catch_up([long], 32, beside=[long]) == 0 and short.num_held
+    assert long.is_shunned and not short.is_shunned
+
+
+def test_sequence_that_outgrows_its_cells_gives_them_back() -> None:
+    drafter, engine = given_drafter()
+    tokens = list(b"x" * 33)
+    shadow = given_shadow(tokens)
+    drafter.catch_up([shadow], 32, beside=[shadow])
+    assert guess(drafter, (shadow, 7)) == 7
+    tokens += b"x" * 8
+    assert guess(drafter, (shadow, 8)) == 0 and engine.used_cells == 0
 
 
 def test_tokens_that_the_model_or_the_draft_does_not_know_stop_all_guessing() -> None:

@@ -48,9 +48,9 @@ def test_trust_of_one_begins_where_all_have_come_to() -> None:
 def test_token_that_the_draft_model_does_not_know_makes_it_foreign() -> None:
     tokens = [1]
     shadow = Shadow(tokens, VOCABULARY, Trust())
-    assert not shadow.is_foreign
+    assert not shadow.is_shunned
     tokens.append(VOCABULARY)
-    assert shadow.num_lacking == 2 and shadow.is_foreign
+    assert shadow.num_lacking == 2 and shadow.is_shunned
 
 
 @given(
