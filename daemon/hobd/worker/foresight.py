@@ -20,7 +20,10 @@ from hobd.worker.shadow import Shadow
 
 #: Who lacks no more than an ordinary step brings is ready to be guessed for.
 MOST_PENDING = MAX_DRAFTS + 1
-_WEIGHT, _FORGETTING = 0.1, 0.01
+_WEIGHT = 0.1
+# A single slow moment must not put the draft to rest for good: what was measured is forgotten while it keeps
+# the draft from working, so slowly that a draft which is just too dear costs no more than a fiftieth.
+_FORGETTING = 0.002
 # Of a step's time, until it is known: what a round of guesses takes.
 _FIRST_ROUND_SHARE = 0.2
 # Catching up with an answer may take so much of the time that the answer has taken: one that has lasted
@@ -68,14 +71,16 @@ class Foresight:
         present = [(s, s.shadow) for s in answering[: self._num_lanes] if s.shadow is not None]
         wanted = []
         for sequence, shadow in present:
-            if self._is_open(sequence, shadow):
+            if self._is_open(sequence, shadow) and self._is_near(sequence, shadow):
                 shadow.is_on_trial = False
                 wanted.append((shadow, self._num_worthwhile(sequence, shadow, len(answering))))
         worthwhile = [(shadow, count) for shadow, count in wanted if count]
         if worthwhile:
             self._patience = _FIRST_PATIENCE
-        elif wanted and self._may_pay(len(answering)):
-            worthwhile = self._try(min((shadow for shadow, _ in wanted), key=lambda s: s.num_lacking))
+        elif wanted:
+            self._round_share += _FORGETTING * (_FIRST_ROUND_SHARE - self._round_share)
+            if self._may_pay(len(answering)):
+                worthwhile = self._try(min((shadow for shadow, _ in wanted), key=lambda s: s.num_lacking))
         behind = [shadow for shadow, _ in worthwhile if shadow.num_lacking > MOST_PENDING]
         guesses = [(shadow, count) for shadow, count in worthwhile if shadow not in behind]
         return Wishes(behind, guesses, [shadow for _, shadow in present])
@@ -103,15 +108,21 @@ class Foresight:
     # ------------------------------------------------------------------ private steps
 
     def _is_open(self, sequence: Sequence, shadow: Shadow) -> bool:
-        """Whether new guesses for it could be of use, and it is not too late to catch up with it."""
+        """Whether new guesses for it could be of use."""
         if shadow.is_shunned or shadow.num_foretold or self._room(sequence) < 1:
             return False
         lookup = sequence.lookup
-        if lookup is not None and lookup.propose(1) and lookup.trust >= shadow.trust:
-            return False  # what costs nothing goes first where it is trusted more
+        # What costs nothing goes first where it is trusted more.
+        return lookup is None or lookup.trust < shadow.trust or not lookup.propose(1)
+
+    def _is_near(self, sequence: Sequence, shadow: Shadow) -> bool:
+        """Whether it is worth catching up with."""
         behind = shadow.num_lacking - MOST_PENDING
         lasted = min(sequence.num_generated, self._room(sequence))
-        return behind <= 0 or behind * self._catch_up_share <= _CATCH_UP_SHARE * lasted
+        if behind <= 0 or behind * self._catch_up_share <= _CATCH_UP_SHARE * lasted:
+            return True
+        self._catch_up_share *= 1 - _FORGETTING
+        return False
 
     def _room(self, sequence: Sequence) -> int:
         """Guesses that may count: the answer's last token needs none."""
@@ -134,13 +145,12 @@ class Foresight:
         return self._pace.decode_us / num_answers > self._guess_us(num_answers)
 
     def _try(self, shadow: Shadow) -> list[tuple[Shadow, int]]:
-        """A try with this one if it is time for it; what guesses cost is forgotten meanwhile."""
+        """A try with this one if it is time for it."""
         if self._tries_left:
             shadow.is_on_trial = True
             self._tries_left -= shadow.num_lacking <= MOST_PENDING  # catching up is no try yet
             return [(shadow, _GUESSES_OF_A_TRY)]
         self._num_rested += 1
-        self._round_share += _FORGETTING * (_FIRST_ROUND_SHARE - self._round_share)
         if self._num_rested >= self._patience:
             self._num_rested, self._tries_left = 0, _NUM_TRIES
             self._patience = min(2 * self._patience, _LAST_PATIENCE)
