@@ -1,21 +1,18 @@
 # Every target prepares what it needs; when nothing has changed that takes a moment and no network.
 PYTHON ?= python3
-.PHONY: demo test check bench bench-peer proto setup starter format lock
+.PHONY: demo test check bench proto setup starter embedding format lock
 
 demo: starter # one answer from a local model, from nothing
 	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
 
-test: starter # all tests
+test: starter embedding # all tests
 	.venv/bin/pytest
 
 check: setup # style, types, import rules, structure
 	.venv/bin/python scripts/check
 
-bench: starter # what hob costs over the engine itself
-	.venv/bin/python -m benchmarks
-
-bench-peer: starter # and how it does against llama-server, which is compiled first
-	.venv/bin/python -m benchmarks.engine --tools "$$($(PYTHON) scripts/peer)"
+bench: starter # what hob costs, and how it does against llama-server, which is compiled first
+	.venv/bin/python -m benchmarks --write benchmarks --tools "$$($(PYTHON) scripts/peer)"
 
 proto: setup # generate the stubs again after editing a .proto
 	scripts/proto
@@ -31,3 +28,6 @@ setup:
 
 starter: setup
 	@$(PYTHON) scripts/starter_model
+
+embedding: setup # the model that tests of vectors ask; `scripts/embedding_model --install` offers it to the daemon
+	@.venv/bin/python scripts/embedding_model

@@ -1,6 +1,6 @@
 """llama-server under the same stopwatch as the stack: same revision, same machine, same run.
 
-Must listen on loopback only and end with its block. Built by scripts/peer; called by benchmarks/engine.py.
+Must listen on loopback only and end with its block. Built by scripts/peer; called by benchmarks/subjects.py.
 """
 
 from __future__ import annotations
@@ -13,16 +13,46 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 class LlamaServer:
     """`stream` one completion; the numbers come as the stack's do."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pid: int) -> None:
         self._port = port
+        self.pid = pid
 
-    def stream(self, prompt: str, num_tokens: int) -> dict[str, float]:
+    def stream(self, prompt: str, num_tokens: int) -> dict[str, Any]:
         """Client to client: time to the first token, and the rate of those after it."""
+        began = time.perf_counter()
+        connection = self._ask(prompt, num_tokens)
+        response = connection.getresponse()
+        first, text, is_whole = 0.0, "", False
+        while line := response.readline():
+            if line.startswith(b"data: "):
+                told = json.loads(line[6:])
+                text += told.get("content", "")
+                is_whole = is_whole or told.get("stop", False)
+                first = first or (time.perf_counter() if text else 0.0)
+        ended = time.perf_counter()
+        connection.close()
+        if not is_whole:
+            raise ConnectionError("llama-server went away in mid-answer")
+        return {
+            "first_token_s": first - began,
+            "decode_tokens_per_s": (num_tokens - 1) / max(ended - first, 1e-9),
+            "tokens_per_s": num_tokens / (ended - began),
+            "text": text,
+        }
+
+    def begin_and_leave(self, prompt: str, after_s: float) -> None:
+        """Asks, and hangs up while the prompt is being computed."""
+        connection = self._ask(prompt, 1)
+        time.sleep(after_s)
+        connection.close()
+
+    def _ask(self, prompt: str, num_tokens: int) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=600)
         body = {
             "prompt": prompt,
@@ -32,20 +62,8 @@ class LlamaServer:
             "stream": True,
             "cache_prompt": True,
         }
-        began = time.perf_counter()
         connection.request("POST", "/completion", json.dumps(body), {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        first = 0.0
-        while line := response.readline():
-            if not first and line.startswith(b"data: ") and json.loads(line[6:]).get("content"):
-                first = time.perf_counter()
-        ended = time.perf_counter()
-        connection.close()
-        return {
-            "first_token_s": first - began,
-            "decode_tokens_per_s": (num_tokens - 1) / max(ended - first, 1e-9),
-            "tokens_per_s": num_tokens / (ended - began),
-        }
+        return connection
 
 
 @contextmanager
@@ -67,7 +85,7 @@ def running(tools: Path, model: Path, *options: str) -> Iterator[LlamaServer]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _await_ready(process, port)
-        yield LlamaServer(port)
+        yield LlamaServer(port, process.pid)
     finally:
         process.terminate()
         process.wait(30)

@@ -1,6 +1,6 @@
 """The yardstick: llama.cpp's own decode loop without hob, in a process of its own.
 
-Must import nothing of hob. Run by benchmarks/__main__.py as `python raw_loop.py MODEL NUM_STREAMS
+Must import nothing of hob. Run by benchmarks/cost.py as `python raw_loop.py MODEL NUM_STREAMS
 NUM_TOKENS NUM_THREADS`; prints one JSON object.
 """
 
@@ -88,6 +88,7 @@ def main() -> None:
     loop = Loop(path, num_streams, num_threads)
     cold = loop.run(prompts(1), 1)
     since_born = time.perf_counter() - BORN
+    time.sleep(0.2)  # as long as a daemon may have been idle: caches and clocks cool down
     result = loop.run(prompts(num_streams), num_tokens) if num_tokens > 1 else cold
     print(json.dumps(result | {"cold_first_token_s": since_born}))
 

@@ -1,6 +1,6 @@
 """The whole stack under the stopwatch: CLI start, daemon start, one stream, many streams, at rest.
 
-Must meet the daemon as any client does. Called by benchmarks/__main__.py.
+Must meet the daemon as any client does. Called by benchmarks/cost.py and subjects.py.
 """
 
 from __future__ import annotations
@@ -60,20 +60,21 @@ class Daemon:
         return Client(self.socket, start=False, wait_seconds=30)
 
 
-def stream(client: Client, prompt: str, num_tokens: int, **options: Any) -> dict[str, float]:
+def stream(client: Client, prompt: str, num_tokens: int, **options: Any) -> dict[str, Any]:
     """One stream, client to client: time to the first token, and the rate of those after it."""
     began = time.perf_counter()
-    first = 0.0
+    first, text = 0.0, ""
     for event in client.generate(
         MODEL, prompt, temperature=0, max_tokens=num_tokens, ignore_eos=True, **options
     ):
-        if event.text and not first:
-            first = time.perf_counter()
+        text += event.text
+        first = first or (time.perf_counter() if text else 0.0)
     ended = time.perf_counter()
     return {
         "first_token_s": first - began,
         "decode_tokens_per_s": (num_tokens - 1) / (ended - first),
         "tokens_per_s": num_tokens / (ended - began),
+        "text": text,
     }
 
 

@@ -17,10 +17,12 @@ import pytest
 from hob.address import data_dir
 
 from tests.daemon import RunningDaemon
+from tests.tiny_bert import write_tiny_bert
 from tests.tiny_model import write_tiny_model
 
 # Read before any test puts another home directory into the environment.
 MODELS_DIR = Path(os.environ.get("HOB_MODELS_DIR") or data_dir() / "models")
+CONVERTED_DIR = data_dir() / "converted"
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,21 @@ def starter_model() -> Path:
     if not model.is_file():
         pytest.fail(f"the starter model is not at {model}; `make demo` puts it there", pytrace=False)
     return model
+
+
+@pytest.fixture(scope="session")
+def embedding_model() -> Path:
+    """all-MiniLM-L6-v2: an encoder whose vectors mean something."""
+    model = CONVERTED_DIR / "all-minilm-l6-v2.gguf"
+    if not model.is_file():
+        pytest.fail(f"the embedding model is not at {model}; `make embedding` puts it there", pytrace=False)
+    return model
+
+
+@pytest.fixture(scope="session")
+def tiny_ranker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cross-encoder of a hundred kilobytes, with random opinions."""
+    return write_tiny_bert(tmp_path_factory.mktemp("models") / "ranker.gguf", ranks=True)
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ ESCAPING_TEMPLATE = "{{ ''.__class__.__mro__[1].__subclasses__() }}"
 
 END_OF_TEXT, TURN_START, TURN_END = 0, 1, 2
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+# What stands around a gap. Only in models that are to know of gaps.
+FIM_TOKENS = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>")
 # "Ġ" is how byte-level BPE writes a space. Each merge makes a token, so that words are not all single bytes.
 MERGES = "t h|th e|Ġ the|i n|e r|a n|an d|Ġ and|o n|Ġ a|Ġ i|Ġ s|h e|l l".split("|")
 
@@ -58,18 +60,26 @@ def write_tiny_model(
     shape: Shape = Shape(),
     printable: bool = True,
     ends: bool = False,
+    knows_gaps: bool = False,
 ) -> Path:
     """A model that llama.cpp loads and that always says the same for a seed.
 
     `printable`: its likeliest token is always printable ASCII; otherwise any byte, so mostly broken UTF-8.
+    `knows_gaps`: has the tokens of Qwen2.5-Coder for what is before, after and in a gap.
     `ends`: may say an end-of-generation token; otherwise its greedy answer goes on until it is stopped.
     """
-    tokens = list(_tokens())
+    tokens = [*vocabulary_tokens(), *(FIM_TOKENS if knows_gaps else ())]
     writer = gguf.GGUFWriter(path, "llama")
     _write_facts(writer, shape, context, template)
-    _write_vocabulary(writer, tokens)
-    for name, weights in _weights(shape, tokens, np.random.default_rng(seed), printable=printable, ends=ends):
-        writer.add_tensor(name, weights)
+    write_vocabulary(writer, tokens)
+    weights = _weights(shape, tokens, np.random.default_rng(seed), printable=printable, ends=ends)
+    return finish(writer, path, weights)
+
+
+def finish(writer: gguf.GGUFWriter, path: Path, weights: Iterator[tuple[str, np.ndarray]]) -> Path:
+    """Writes all of it to the file."""
+    for name, tensor in weights:
+        writer.add_tensor(name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -106,8 +116,9 @@ def _write_facts(writer: gguf.GGUFWriter, shape: Shape, context: int, template: 
         writer.add_chat_template(template)
 
 
-def _write_vocabulary(writer: gguf.GGUFWriter, tokens: list[str]) -> None:
-    kinds = [gguf.TokenType.CONTROL if token in SPECIAL_TOKENS else gguf.TokenType.NORMAL for token in tokens]
+def write_vocabulary(writer: gguf.GGUFWriter, tokens: list[str]) -> None:
+    markers = (*SPECIAL_TOKENS, *FIM_TOKENS)
+    kinds = [gguf.TokenType.CONTROL if token in markers else gguf.TokenType.NORMAL for token in tokens]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_vocab_size(len(tokens))
@@ -120,7 +131,7 @@ def _write_vocabulary(writer: gguf.GGUFWriter, tokens: list[str]) -> None:
     writer.add_add_bos_token(False)
 
 
-def _tokens() -> Iterator[str]:
+def vocabulary_tokens() -> Iterator[str]:
     yield from SPECIAL_TOKENS
     yield from (_byte_token(byte) for byte in range(256))
     yield from (merge.replace(" ", "") for merge in MERGES)
@@ -159,11 +170,13 @@ def _weights(
     yield "output_norm.weight", norm
     output = matrix(len(tokens), shape.width)
     # A row of zeros gives a logit of zero, which is never the greatest of three hundred random ones.
-    output[[not _may_say(token, printable=printable, ends=ends) for token in tokens]] = 0.0
+    output[[not may_say(token, printable=printable, ends=ends) for token in tokens]] = 0.0
     yield "output.weight", output
 
 
-def _may_say(token: str, *, printable: bool, ends: bool) -> bool:
+def may_say(token: str, *, printable: bool, ends: bool) -> bool:
+    if token in FIM_TOKENS:
+        return False
     if token in SPECIAL_TOKENS:
         return ends and token != SPECIAL_TOKENS[TURN_START]
     return not printable or all(character == "Ġ" or " " < character < "\x7f" for character in token)

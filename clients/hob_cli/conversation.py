@@ -5,32 +5,43 @@ Must never be written to disk, nor show its text in a repr. Used by commands/cha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hob_client.events import Event
+    from hob_client.events import Event, ToolCallDelta
     from hob_client.requests import Message
 
 
 class Conversation:
-    """Turns alternate between user and assistant; the system prompt stands before them."""
+    """Turns alternate between user and assistant; results follow calls; the system prompt is first."""
 
-    __slots__ = ("_turns", "model", "parameters", "system")
+    __slots__ = ("_turns", "_unanswered", "model", "parameters", "system")
 
     def __init__(self, *, model: str, system: str, parameters: dict[str, Any]) -> None:
         self.model = model
         self.system = system
         self.parameters = parameters
         self._turns: list[Message] = []
+        self._unanswered: list[str] = []  # ids of calls
 
     def messages(self) -> list[Message]:
         system: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
         return [*system, *self._turns]
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether calls of the last answer still have no results."""
+        return bool(self._unanswered)
+
     def say(self, text: str) -> None:
-        """The user's turn. It replaces a question that got no answer, so that roles go on alternating."""
+        """The user's turn, or the result of the first call that waits for one. A turn replaces a question
+        that got no answer, so that roles go on alternating."""
+        if self._unanswered:
+            self._turns.append({"role": "tool", "tool_call_id": self._unanswered.pop(0), "content": text})
+            return
         if self._turns and self._turns[-1]["role"] == "user":
             self._turns.pop()
         self._turns.append({"role": "user", "content": text})
@@ -38,24 +49,48 @@ class Conversation:
     def listen(self, events: Generator[Event, None, None]) -> Generator[Event, None, None]:
         """Pass the events of an answer on; what came of it, were it a part, becomes the assistant's turn."""
         pieces: list[str] = []
+        calls: list[dict[str, str]] = []
         try:
             with closing(events):
                 for event in events:
                     if event.kind == "delta" and not event.is_reasoning:
                         pieces.append(event.text)
+                    elif event.kind == "tool_call":
+                        _add_piece(calls, event)
                     yield event
         finally:
-            if pieces:
-                self._turns.append({"role": "assistant", "content": "".join(pieces)})
+            self._answered("".join(pieces), [call for call in calls if _is_whole(call)])
 
     def take_back(self) -> str | None:
-        """Forget the last question, with its answer if it got one, and return the question."""
-        if not self._turns:
-            return None
-        if self._turns[-1]["role"] == "assistant":
+        """Forget the last question, with all that came of it, and return the question."""
+        self._unanswered.clear()
+        while self._turns and self._turns[-1]["role"] != "user":
             self._turns.pop()
-        return self._turns.pop()["content"]
+        return self._turns.pop()["content"] if self._turns else None
 
     def reset(self) -> None:
         """Forget all turns."""
         self._turns.clear()
+        self._unanswered.clear()
+
+    def _answered(self, text: str, calls: list[dict[str, str]]) -> None:
+        if text or calls:
+            turn: Message = {"role": "assistant", "content": text}
+            if calls:
+                turn["tool_calls"] = calls
+            self._turns.append(turn)
+        self._unanswered = [call["id"] for call in calls]
+
+
+def _add_piece(calls: list[dict[str, str]], piece: ToolCallDelta) -> None:
+    if piece.id:
+        calls.append({"id": piece.id, "name": piece.name, "arguments": ""})
+    calls[-1]["arguments"] += piece.arguments
+
+
+def _is_whole(call: dict[str, str]) -> bool:
+    """Whether its arguments were not cut off; a daemon takes no others back."""
+    try:
+        return isinstance(json.loads(call["arguments"]), dict)
+    except ValueError:
+        return False

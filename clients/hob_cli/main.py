@@ -25,6 +25,8 @@ from hob_cli.render import print_error
 COMMANDS = {
     "run": "Answer one prompt.",
     "chat": "Talk with a model.",
+    "embed": "Turn texts into vectors.",
+    "rerank": "Order documents by how well they answer a query.",
     "ps": "Show the models in memory.",
     "models": "List the models there are.",
     "load": "Bring a model into memory.",

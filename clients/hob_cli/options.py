@@ -47,6 +47,19 @@ model_option = click.option(
     "-m", "--model", default="", metavar="MODEL", shell_complete=complete_model, help="Default: the daemon's."
 )
 
+_TREATMENT = (
+    click.option(
+        "--priority",
+        "priority_class",
+        type=click.Choice(["interactive", "normal", "batch"]),
+        help="Who goes first when lanes are short.",
+    ),
+    click.option("--incognito", is_flag=True, default=None, help="Neither read nor fill any cache."),
+    click.option("--keep-alive", "keep_alive_seconds", type=int, help="Seconds to keep the model after."),
+    click.option("--max-queue-ms", type=int, help="Give up if no lane is free by then."),
+    click.option("--max-total-ms", type=int, help="Finish by then with what is there."),
+)
+
 _PARAMETERS = (
     click.option("--temperature", type=float, help="0 is greedy."),
     click.option("--top-k", type=int, help="Keep the k likeliest tokens; 0: off."),
@@ -62,21 +75,12 @@ _PARAMETERS = (
     click.option("--stop", multiple=True, metavar="TEXT", help="End before this text. Repeatable."),
     click.option("--ignore-eos", is_flag=True, default=None, help="Go on past the model's end."),
     click.option(
-        "--priority",
-        "priority_class",
-        type=click.Choice(["interactive", "normal", "batch"]),
-        help="Who goes first when lanes are short.",
-    ),
-    click.option("--incognito", is_flag=True, default=None, help="Neither read nor fill any cache."),
-    click.option(
         "--truncate",
         "truncation_strategy",
         type=click.Choice(list(_TRUNCATIONS)),
         help="Cut a prompt that is too long, instead of refusing it.",
     ),
-    click.option("--keep-alive", "keep_alive_seconds", type=int, help="Seconds to keep the model after."),
-    click.option("--max-queue-ms", type=int, help="Give up if no lane is free by then."),
-    click.option("--max-total-ms", type=int, help="Finish by then with what is there."),
+    *_TREATMENT,
 )
 
 
@@ -88,6 +92,11 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The parameters of a request, by their names in hob_client.Parameters."""
     return _apply(_PARAMETERS, command)
+
+
+def treatment_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those of them that say how any request wants to be treated."""
+    return _apply(_TREATMENT, command)
 
 
 def chosen(options: dict[str, Any]) -> dict[str, Any]:

@@ -22,14 +22,21 @@ def visible(text: str) -> str:
     return text.translate(_VISIBLE)
 
 
+_DIM, _BRIGHT = "\x1b[2m", "\x1b[22m"
+
+
 class Writer:
-    """Writes pieces as they come; to a terminal made visible and ended with a newline, else untouched."""
+    """Writes pieces as they come; to a terminal made visible and ended with a newline, else untouched.
 
-    __slots__ = ("_file", "_is_terminal", "_last")
+    `is_dim`: paler than other text, where there is a terminal.
+    """
 
-    def __init__(self, file: TextIO | None = None) -> None:
+    __slots__ = ("_file", "_is_dim", "_is_terminal", "_last")
+
+    def __init__(self, file: TextIO | None = None, *, is_dim: bool = False) -> None:
         self._file = file or sys.stdout
         self._is_terminal = self._file.isatty()
+        self._is_dim = is_dim and self._is_terminal
         self._last = "\n"
 
     @property
@@ -40,9 +47,16 @@ class Writer:
     def write(self, text: str) -> None:
         if not text:
             return
-        self._file.write(visible(text) if self._is_terminal else text)
+        shown = visible(text) if self._is_terminal else text
+        self._file.write(f"{_DIM}{shown}{_BRIGHT}" if self._is_dim else shown)
         self._file.flush()
         self._last = text[-1]
+
+    def finish_line(self) -> None:
+        """What follows begins a line, be it a terminal's or a file's."""
+        if self._last != "\n":
+            self._file.write("\n")
+            self._last = "\n"
 
     def end(self) -> None:
         """Leave the cursor at the start of a line."""

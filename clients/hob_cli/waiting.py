@@ -1,7 +1,7 @@
 """Shows that something is under way while no text comes yet.
 
 Must stay silent unless stderr is a terminal, and must not import rich for a wait that is over at once.
-Used by answering.py and commands/load.py.
+Used by answering.py, commands/load.py and commands/embed.py.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _WORDS = {
     "probing": "trying the model out",
     "queued": "waiting for a free lane",
     "prefill": "reading the prompt",
+    "embedding": "making vectors",
     "recovering": "starting the model again",
 }
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from hob_client.events import Event as Event
     from hob_client.parameters import Parameters as Parameters
     from hob_client.requests import Message as Message
+    from hob_client.tools import Tool as Tool
+    from hob_client.values import Embeddings as Embeddings
+    from hob_client.values import Ranking as Ranking
     from hob_client.values import Receipt as Receipt
+    from hob_client.values import ToolCall as ToolCall
 
 _HOMES = {
     "AsyncClient": "hob_client.async_client",
@@ -27,7 +31,11 @@ _HOMES = {
     "Event": "hob_client.events",
     "Parameters": "hob_client.parameters",
     "Message": "hob_client.requests",
+    "Embeddings": "hob_client.values",
+    "Ranking": "hob_client.values",
     "Receipt": "hob_client.values",
+    "Tool": "hob_client.tools",
+    "ToolCall": "hob_client.values",
 }
 
 

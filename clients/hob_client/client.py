@@ -20,14 +20,20 @@ from hob_client import launch, socket_path
 from hob_client.channel import Link, open_link
 from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
-from hob_client.parameters import Parameters
+from hob_client.parameters import Options, Parameters
 from hob_client.reading import read, read_event
-from hob_client.requests import Message, chat_request, check_text, generate_request, token_ids
+from hob_client.requests import ChatParameters, Message, chat_request, check_text, generate_request, token_ids
+from hob_client.texts import EmbeddingsBuilder, EmbedOptions, embed_request, infill_request, rerank_request
+from hob_client.tools import Talk
 from hob_client.values import (
     Attestation,
     Drained,
+    Embedding,
+    Embeddings,
     Happening,
     Model,
+    Ranking,
+    Receipt,
     RenderedPrompt,
     Resident,
     Status,
@@ -90,22 +96,68 @@ class Client:
         self,
         model: str,
         messages: str | Sequence[Message],
-        *,
-        continue_last_message: bool = False,
-        template_arguments: Mapping[str, Any] | None = None,
-        **parameters: Unpack[Parameters],
+        **parameters: Unpack[ChatParameters],
     ) -> Generator[Event, None, None]:
-        """Answer a conversation through the model's template; a plain text is one turn of the user's."""
-        request = chat_request(model, messages, continue_last_message, template_arguments, parameters)
+        """Answer a conversation through the model's template; a plain text is one turn of the user's.
+
+        With `tools` the model may ask for calls of them; nothing here runs one.
+        """
+        request = chat_request(model, messages, parameters)
         return self._events(lambda link: link.inference.Chat, request)
 
     def complete(self, model: str, prompt: str | Sequence[int], **parameters: Unpack[Parameters]) -> Answer:
         """generate(), as a whole."""
         return _gather(self.generate(model, prompt, **parameters))
 
-    def ask(self, model: str, messages: str | Sequence[Message], **parameters: Unpack[Parameters]) -> Answer:
+    def ask(
+        self, model: str, messages: str | Sequence[Message], **parameters: Unpack[ChatParameters]
+    ) -> Answer:
         """chat(), as a whole."""
         return _gather(self.chat(model, messages, **parameters))
+
+    # ------------------------------------------------------------- gaps and vectors
+
+    def infill(
+        self,
+        model: str,
+        prefix: str,
+        suffix: str,
+        *,
+        path: str = "",
+        context_files: Mapping[str, str] | None = None,
+        **parameters: Unpack[Parameters],
+    ) -> Generator[Event, None, None]:
+        """Write what is missing between prefix and suffix. `context_files`: others by path, best first."""
+        request = infill_request(model, prefix, suffix, path, context_files or {}, parameters)
+        return self._events(lambda link: link.inference.Infill, request)
+
+    def embed_each(
+        self, model: str, inputs: str | Sequence[str], **options: Unpack[EmbedOptions]
+    ) -> Generator[Progress | Embedding | Receipt, None, None]:
+        """The vectors of texts as they are ready, in any order; the Receipt comes last."""
+        request = embed_request(model, inputs, options)
+        return self._kinds(lambda link: link.inference.Embed, request)
+
+    def embed(self, model: str, inputs: str | Sequence[str], **options: Unpack[EmbedOptions]) -> Embeddings:
+        """embed_each(), as a whole, in the order of the inputs."""
+        vectors = EmbeddingsBuilder()
+        for step in self.embed_each(model, inputs, **options):
+            vectors.add(step)
+        return vectors.finish()
+
+    def rerank(
+        self,
+        model: str,
+        query: str,
+        documents: Sequence[str],
+        *,
+        top_n: int | None = None,
+        **options: Unpack[Options],
+    ) -> Ranking:
+        """Documents by how well they answer a query, the best first."""
+        request = rerank_request(model, query, documents, top_n, options)
+        ranking: Ranking = read(self._call(lambda link: link.inference.Rerank, request))
+        return ranking
 
     # ------------------------------------------------------------- tokens and templates
 
@@ -127,12 +179,10 @@ class Client:
         self,
         model: str,
         messages: str | Sequence[Message],
-        *,
-        continue_last_message: bool = False,
-        template_arguments: Mapping[str, Any] | None = None,
+        **talk: Unpack[Talk],
     ) -> RenderedPrompt:
         """The prompt that chat() would run."""
-        chat = chat_request(model, messages, continue_last_message, template_arguments, {})
+        chat = chat_request(model, messages, talk)
         request = inference_pb2.ApplyTemplateRequest(chat=chat)
         rendered: RenderedPrompt = read(self._call(lambda link: link.inference.ApplyTemplate, request))
         return rendered

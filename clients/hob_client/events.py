@@ -7,10 +7,13 @@ Made by reading.py; used by whoever iterates over an answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from hob_client.errors import InternalError
-from hob_client.values import AnswerEnd, Receipt, TokenLogprob
+from hob_client.values import AnswerEnd, Receipt, TokenLogprob, ToolCall
+
+if TYPE_CHECKING:
+    from hob_client.requests import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,22 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallDelta:
+    """A piece of a call's arguments. Its id and name are in the first one only."""
+
+    kind: ClassVar[Literal["tool_call"]] = "tool_call"
+    text: ClassVar[str] = ""
+    done: ClassVar[None] = None
+    index: int  # which of the answer's calls
+    id: str
+    name: str
+    arguments: str = field(repr=False)
+    num_tokens: int = 0
+    answer: int = 0
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warning:
     """Something the caller should know that did not stop the request."""
 
@@ -76,7 +95,7 @@ class Done:
         return self.answers[0].finish_reason if self.answers else "unspecified"
 
 
-Event = Progress | Started | Delta | Warning | Done
+Event = Progress | Started | Delta | ToolCallDelta | Warning | Done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,22 +107,36 @@ class Answer:
     finish_reason: str
     receipt: Receipt
     warnings: tuple[Warning, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def message(self) -> Message:
+        """The assistant's turn, to be put behind the conversation before the tools' results."""
+        message: Message = {"role": "assistant", "content": self.text}
+        if self.reasoning:
+            message["reasoning"] = self.reasoning
+        if self.tool_calls:
+            message["tool_calls"] = self.tool_calls
+        return message
 
 
 class AnswerBuilder:
     """Puts the events of a request with one answer together."""
 
-    __slots__ = ("_done", "_reasoning", "_text", "_warnings")
+    __slots__ = ("_calls", "_done", "_reasoning", "_text", "_warnings")
 
     def __init__(self) -> None:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._warnings: list[Warning] = []
+        self._calls: dict[int, list[ToolCallDelta]] = {}
         self._done: Done | None = None
 
     def add(self, event: Event) -> None:
         if isinstance(event, Delta):
             (self._reasoning if event.is_reasoning else self._text).append(event.text)
+        elif isinstance(event, ToolCallDelta):
+            self._calls.setdefault(event.index, []).append(event)
         elif isinstance(event, Warning):
             self._warnings.append(event)
         elif isinstance(event, Done):
@@ -119,4 +152,10 @@ class AnswerBuilder:
             finish_reason=self._done.finish_reason,
             receipt=self._done.receipt,
             warnings=tuple(self._warnings),
+            tool_calls=tuple(map(_join, self._calls.values())),
         )
+
+
+def _join(pieces: list[ToolCallDelta]) -> ToolCall:
+    arguments = "".join(piece.arguments for piece in pieces)
+    return ToolCall(id=pieces[0].id, name=pieces[0].name, arguments=arguments)

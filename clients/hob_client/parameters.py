@@ -6,6 +6,7 @@ Called by requests.py; the CLI's options have the same names.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, TypedDict
@@ -34,7 +35,20 @@ class Mirostat(TypedDict, total=False):
     eta: float
 
 
-class Parameters(TypedDict, total=False):
+class Options(TypedDict, total=False):
+    """How any request wants to be treated."""
+
+    priority_class: Literal["interactive", "normal", "batch"]
+    cache_domain: str
+    incognito: bool
+    truncation_strategy: Literal["drop_oldest_messages", "keep_end"]
+    max_queue_ms: int
+    max_total_ms: int
+    keep_alive_seconds: int
+    client_request_id: str
+
+
+class Parameters(Options, total=False):
     """All optional; the daemon knows the defaults. See hob/v1/inference.proto for what each does."""
 
     temperature: float
@@ -61,36 +75,57 @@ class Parameters(TypedDict, total=False):
     logprobs: int
     num_answers: int
 
-    priority_class: Literal["interactive", "normal", "batch"]
-    cache_domain: str
-    incognito: bool
-    truncation_strategy: Literal["drop_oldest_messages", "keep_end"]
-    max_queue_ms: int
-    max_total_ms: int
-    keep_alive_seconds: int
-    client_request_id: str
+    # The shape of the answer: at most one of these.
+    json: bool
+    json_schema: str | Mapping[str, Any]
+    regex: str
+    gbnf: str
+    lark: str
+    choice: Sequence[str]
 
 
+# A fault in what the user wrote is named without it.
+_TEXTS = frozenset(("stop", "json_schema", "regex", "gbnf", "lark", "choice"))
 #: The part of a request that each name belongs to.
 PARTS: dict[str, type[Any]] = {
     field.name: part
-    for part in (pb.Sampling, pb.Limits, pb.RequestOptions)
+    for part in (pb.Sampling, pb.Limits, pb.ResponseFormat, pb.RequestOptions)
     for field in part.DESCRIPTOR.fields
 }
 
 
 def build_parts(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """`sampling`, `limits` and `options` of a request. Raises InvalidRequest for what cannot be one."""
-    chosen: dict[type[Any], dict[str, Any]] = {pb.Sampling: {}, pb.Limits: {}, pb.RequestOptions: {}}
+    """All but the prompt of a request, by field. Raises InvalidRequest for what cannot be one."""
+    chosen: dict[type[Any], dict[str, Any]] = {part: {} for part in PARTS.values()}
     for name, value in parameters.items():
         if name not in PARTS:
             raise InvalidRequest(f"there is no parameter {name!r}{_suggest(name, PARTS)}")
+        if name == "json" and not value:
+            continue  # any answer will do
         chosen[PARTS[name]][name] = _value(name, value)
     return {
         "sampling": _build(pb.Sampling, chosen),
         "limits": _build(pb.Limits, chosen),
         "options": _build(pb.RequestOptions, chosen),
+        **_response_format(chosen),
     }
+
+
+def build_options(options: Mapping[str, Any]) -> pb.RequestOptions:
+    """For a request that generates nothing. Raises InvalidRequest for what cannot be one."""
+    for name in options:
+        if PARTS.get(name) is not pb.RequestOptions:
+            known = {option: part for option, part in PARTS.items() if part is pb.RequestOptions}
+            raise InvalidRequest(f"there is no option {name!r}{_suggest(name, known)}")
+    chosen: pb.RequestOptions = build_parts(options)["options"]
+    return chosen
+
+
+def _response_format(chosen: Mapping[type[Any], dict[str, Any]]) -> dict[str, Any]:
+    shapes = chosen[pb.ResponseFormat]
+    if len(shapes) > 1:
+        raise InvalidRequest(f"an answer has one shape; choose one of {', '.join(shapes)}")
+    return {"response_format": _build(pb.ResponseFormat, chosen)} if shapes else {}
 
 
 def _value(name: str, value: Any) -> Any:
@@ -100,7 +135,30 @@ def _value(name: str, value: Any) -> Any:
         return _enum(pb.PriorityClass, "PRIORITY_CLASS_", name, value)
     if name == "truncation_strategy":
         return _enum(pb.TruncationStrategy, "TRUNCATION_STRATEGY_", name, value)
+    if name == "json":
+        return pb.JsonFormat()
+    if name == "json_schema" and not isinstance(value, str):
+        return _schema_text(value)
+    if name == "choice":
+        return _choices(value)
     return value
+
+
+def _schema_text(schema: Any) -> str:
+    try:
+        return json.dumps(schema, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        fault = "the parameter json_schema holds what JSON has not; make it of dict, list, str and numbers"
+    raise InvalidRequest(fault)
+
+
+def _choices(choices: Any) -> Any:
+    if not isinstance(choices, str):
+        try:
+            return pb.ChoiceFormat(choices=choices)
+        except (TypeError, ValueError):
+            pass  # what protobuf says would quote them
+    raise InvalidRequest("the parameter choice must be a list of valid texts")
 
 
 def _enum(enum: Any, prefix: str, name: str, value: Any) -> int:
@@ -118,8 +176,7 @@ def _build(part: type[Any], chosen: Mapping[type[Any], dict[str, Any]]) -> Any:
             message.MergeFrom(part(**{name: value}))
             refused = ""
         except (TypeError, ValueError) as error:
-            # Stop strings are the user's text: a fault in one is named without it.
-            refused = "not a list of valid texts" if name == "stop" else str(error)
+            refused = "it is no valid text" if name in _TEXTS else str(error)
         if refused:
             raise InvalidRequest(f"the parameter {name} cannot have that value: {refused}")
     return message

@@ -14,7 +14,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 from hob_client import values
-from hob_client.events import Delta, Done, Event, Progress, Started, Warning
+from hob_client.events import Delta, Done, Event, Progress, Started, ToolCallDelta, Warning
 
 _VALUES: dict[str, type[Any]] = {
     "Receipt": values.Receipt,
@@ -24,6 +24,9 @@ _VALUES: dict[str, type[Any]] = {
     "MemoryLine": values.MemoryLine,
     "Resident": values.Resident,
     "Verified": values.Verified,
+    "Embedding": values.Embedding,
+    "RankedDocument": values.RankedDocument,
+    "RerankResponse": values.Ranking,
     "UnloadModelResponse": values.Unloaded,
     "Door": values.Door,
     "GetStatusResponse": values.Status,
@@ -55,7 +58,11 @@ def _field(message: Any, field: FieldDescriptor) -> Any:
     if field.message_type is not None:
         if field.is_repeated:
             return tuple(read(part) for part in content)
+        if field.message_type.name in _VALUES:
+            return read(content)
         return _time(content) if message.HasField(field.name) else None
+    if field.is_repeated and field.enum_type is not None:
+        return tuple(_short(field.enum_type, number) for number in content)
     if field.is_repeated:
         return tuple(content)
     return _short(field.enum_type, content) if field.enum_type is not None else content
@@ -86,6 +93,18 @@ def _delta(message: Any) -> Delta:
     )
 
 
+def _tool_call(message: Any) -> ToolCallDelta:
+    return ToolCallDelta(
+        index=message.index,
+        id=message.id,
+        name=message.name,
+        arguments=message.arguments,
+        num_tokens=message.num_tokens,
+        answer=message.answer,
+        logprobs=tuple(map(read, message.logprobs)),
+    )
+
+
 def _started(message: Any) -> Started:
     return Started(request_id=message.request_id, model=message.model)
 
@@ -102,6 +121,7 @@ _EVENTS: dict[str | None, Callable[[Any], Event]] = {
     "progress": read,
     "started": _started,
     "delta": _delta,
+    "tool_call": _tool_call,
     "warning": _warning,
     "done": _done,
 }

@@ -5,14 +5,15 @@ Must never put text of a prompt into an error. Called by client.py and async_cli
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 from hob.v1 import inference_pb2 as pb
 
 from hob_client.errors import InvalidRequest
-from hob_client.parameters import build_parts
+from hob_client.parameters import Parameters, build_parts
+from hob_client.tools import Talk, build_calls, build_talk
+from hob_client.values import ToolCall
 
 
 class Message(TypedDict):
@@ -23,8 +24,14 @@ class Message(TypedDict):
     name: NotRequired[str]
     reasoning: NotRequired[str]
     tool_call_id: NotRequired[str]
+    tool_calls: NotRequired[Sequence[ToolCall | Mapping[str, Any]]]
 
 
+class ChatParameters(Parameters, Talk):
+    """All that chat() takes by name."""
+
+
+_TALK = frozenset(Talk.__annotations__)
 _MESSAGE_KEYS = frozenset(Message.__annotations__)
 
 
@@ -42,8 +49,6 @@ def generate_request(
 def chat_request(
     model: str,
     messages: str | Sequence[Message],
-    continue_last_message: bool,
-    template_arguments: Mapping[str, Any] | None,
     parameters: Mapping[str, Any],
 ) -> pb.ChatRequest:
     """`messages`: the conversation, or the text of a single user's turn."""
@@ -51,9 +56,8 @@ def chat_request(
     return pb.ChatRequest(
         model=model,
         messages=[_message(index, turn) for index, turn in enumerate(turns)],
-        continue_last_message=continue_last_message,
-        template_arguments={name: json.dumps(value) for name, value in (template_arguments or {}).items()},
-        **build_parts(parameters),
+        **build_talk({name: value for name, value in parameters.items() if name in _TALK}),
+        **build_parts({name: value for name, value in parameters.items() if name not in _TALK}),
     )
 
 
@@ -79,10 +83,12 @@ def _message(index: int, turn: Mapping[str, Any]) -> pb.ChatMessage:
     if unknown or "role" not in turn or "content" not in turn:
         fault = f"does not know {sorted(unknown)}" if unknown else "needs both 'role' and 'content'"
         raise InvalidRequest(f"messages[{index}] {fault}; it may have {', '.join(sorted(_MESSAGE_KEYS))}")
-    for key, value in turn.items():
+    others = {key: value for key, value in turn.items() if key not in ("content", "tool_calls")}
+    content = turn["content"] or "" if turn.get("tool_calls") else turn["content"]
+    for key, value in {**others, "content": content}.items():
         check_text(f"messages[{index}][{key!r}]", value)
-    others = {key: value for key, value in turn.items() if key != "content"}
-    return pb.ChatMessage(content=[pb.ContentPart(text=turn["content"])], **others)
+    calls = build_calls(f"messages[{index}]", turn.get("tool_calls") or ())
+    return pb.ChatMessage(content=[pb.ContentPart(text=content)], tool_calls=calls, **others)
 
 
 def _first_surrogate(text: str) -> int | None:

@@ -6,15 +6,17 @@ Made by reading.py; used by whoever uses a client.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What a request took, in numbers; never a word of what was said."""
 
+    kind: ClassVar[Literal["receipt"]] = "receipt"
     request_id: str
     model: str
     model_sha256: str
@@ -39,6 +41,22 @@ class AnswerEnd:
     answer: int
     finish_reason: str  # eos, stop, max_tokens, context_full, tool_calls, cancelled, deadline
     stop: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A function that the model wants to have called. Answer it with a message of role tool."""
+
+    id: str
+    name: str
+    arguments: str = field(repr=False)  # JSON text
+
+    def parsed(self) -> dict[str, Any]:
+        """The arguments. Raises ValueError when they are no JSON object, as in an answer that was cut off."""
+        arguments = json.loads(self.arguments)
+        if not isinstance(arguments, dict):
+            raise ValueError("the arguments of the call are not a JSON object")
+        return arguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +115,7 @@ class Resident:
     memory: tuple[MemoryLine, ...]
     num_tokens_generated: int
     cached_cells: int
+    stash_bytes: int
     num_threads_computing: int
     num_prompt_tokens: int
     num_cached_tokens: int
@@ -104,6 +123,41 @@ class Resident:
     num_accepted_tokens: int
     draft: str
     draft_problem: str
+    abilities: tuple[str, ...]  # generate, chat, infill, embed, rerank
+    embedding_dimensions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """The vector of one input."""
+
+    kind: ClassVar[Literal["embedding"]] = "embedding"
+    input: int  # its place in the request
+    values: tuple[float, ...] = field(repr=False)
+    num_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embeddings:
+    """The vectors of all inputs, in their order."""
+
+    vectors: tuple[tuple[float, ...], ...] = field(repr=False)
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedDocument:
+    document: int  # its place in the request
+    score: float  # the greater the better
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """The best document first."""
+
+    ranking: tuple[RankedDocument, ...]
+    method: str  # ranking_head: by the model itself; cosine: of the vectors, -1 to 1
+    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,11 @@ def models_dir() -> Path:
     return Path(named) if named else _xdg("XDG_DATA_HOME", ".local/share") / "hob" / "models"
 
 
+def converted_dir() -> Path:
+    """What was made from packages for tests; the daemon does not look there."""
+    return _xdg("XDG_DATA_HOME", ".local/share") / "hob" / "converted"
+
+
 def shown(path: Path) -> str:
     """A path as a user would write it."""
     for base, short in ((ROOT, ""), (Path.home(), "~/")):

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from grpclib import GRPCError
 from grpclib.const import Status
 from grpclib.server import Server
 from hob.v1 import daemon_pb2, inference_pb2, models_pb2
@@ -170,13 +169,26 @@ class _Inference(InferenceServiceBase):
         await self._daemon.answer(stream, inference_pb2.ApplyTemplateResponse(prompt="<u>hi", num_tokens=4))
 
     async def Infill(self, stream: Any) -> None:
-        raise GRPCError(Status.UNIMPLEMENTED)
+        await self._daemon.play(stream, inference_pb2.InfillResponse)
 
     async def Embed(self, stream: Any) -> None:
-        raise GRPCError(Status.UNIMPLEMENTED)
+        pb = inference_pb2
+        stage = pb.Progress.STAGE_PREFILL
+        await self._daemon.answer(
+            stream,
+            pb.EmbedResponse(embedding=pb.Embedding(input=1, values=[0.0, 1.0], num_tokens=3)),
+            pb.EmbedResponse(progress=pb.Progress(stage=stage, fraction=0.5)),
+            pb.EmbedResponse(embedding=pb.Embedding(input=0, values=[1.0, 0.25], num_tokens=2)),
+            pb.EmbedResponse(receipt=pb.Receipt(request_id="r1", model="tiny", num_prompt_tokens=5)),
+        )
 
     async def Rerank(self, stream: Any) -> None:
-        raise GRPCError(Status.UNIMPLEMENTED)
+        pb = inference_pb2
+        ranking = [pb.RankedDocument(document=1, score=0.5), pb.RankedDocument(document=0, score=-0.25)]
+        receipt = pb.Receipt(request_id="r1", model="tiny")
+        await self._daemon.answer(
+            stream, pb.RerankResponse(ranking=ranking, receipt=receipt, method=pb.RERANK_METHOD_COSINE)
+        )
 
 
 RESIDENT = models_pb2.Resident(
@@ -195,6 +207,8 @@ RESIDENT = models_pb2.Resident(
     sandbox="landlock+seccomp",
     draft="tinier",
     draft_problem="no model is called so",
+    abilities=[models_pb2.ABILITY_GENERATE, models_pb2.ABILITY_EMBED],
+    embedding_dimensions=2,
 )
 
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from hobd.wire.messages import Logprob, Sampling
+import numpy as np
+import numpy.typing as npt
+from hobd.wire.messages import Constraint, Logprob, Sampling
+from hobd.worker.embedder import Span
 from hobd.worker.engine import (
     EngineError,
     Facts,
@@ -20,12 +24,23 @@ from hobd.worker.engine import (
     Sampler,
     Settings,
     Slice,
+    Stowed,
 )
 
 VOCABULARY = 257
 END = 256
+WIDTH = 8  # of a vector
 POISON = "!"  # an engine may be made to die of it; no answer has one
 TEMPLATE = "{% for m in messages %}{{ m.role }}:{{ m.content }}\n{% endfor %}"
+
+
+@dataclass(frozen=True)
+class StowedLane:
+    tokens: list[int]
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.tokens)
 
 
 class FakeEngine:
@@ -38,6 +53,9 @@ class FakeEngine:
             context_tokens=settings.context_tokens or 512,
             num_lanes=settings.num_lanes,
             num_cache_lanes=settings.num_cache_lanes,
+            shares_parts=True,
+            steps_back=True,
+            stash_bytes=settings.stash_bytes,
             total_cells=max(settings.kv_cells, settings.context_tokens or 512),
             batch_tokens=settings.batch_tokens,
             num_threads=2,
@@ -48,15 +66,21 @@ class FakeEngine:
             template=TEMPLATE,
             bos_text="",
             eos_text="",
+            embedding_width=WIDTH,
         )
+        self.embedder = FakeEmbedder(self)
         self._answer_length = answer_length
         self._lanes: dict[int, list[tuple[int, int]]] = {}  # lane -> (number of the cell, its token)
-        self._num_cells = 0  # ever taken
+        self._num_cells = self._num_fetched = 0  # ever taken
         self._rows: list[int] = []
         self._interrupted = threading.Event()
         self.is_closed = False
         self.num_threads = self.facts.num_threads
         self.in_decode: Callable[[Sequence[Slice]], None] = lambda slices: None
+
+    def check_interrupt(self) -> None:
+        if self._interrupted.is_set():
+            raise Interrupted
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         return list(text.encode())
@@ -105,6 +129,18 @@ class FakeEngine:
         assert 0 < length < len(self._lanes[lane]), "nothing is there to be taken back"
         del self._lanes[lane][length:]
 
+    def stow(self, lane: int) -> StowedLane:
+        return StowedLane([token for _, token in self._lanes[lane]])
+
+    def fetch(self, stowed: Stowed, lane: int, count: int) -> None:
+        assert isinstance(stowed, StowedLane)
+        assert not self._lanes.get(lane), "a lane must be forgotten before it is used again"
+        assert self.used_cells + len(stowed.tokens) <= self.facts.total_cells, (
+            "there is no room for all of it"
+        )
+        self._num_fetched += count  # fetched cells have negative numbers: they were not computed
+        self._lanes[lane] = list(enumerate(stowed.tokens[:count], -self._num_fetched))
+
     def copy(self, source: int, target: int, count: int) -> None:
         assert not self._lanes.get(target), "a lane must be forgotten before it is used again"
         assert len(self._lanes[source]) >= count, "only what is computed can be shared"
@@ -127,12 +163,49 @@ class FakeEngine:
     def logprob(self, row: int, token: int, num_top: int) -> Logprob:
         return Logprob(token, self.piece(token), -0.5, [(token, self.piece(token), -0.5)] * num_top)
 
-    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler | None:
+    def new_sampler(
+        self, sampling: Sampling, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> Sampler | None:
         return None
 
     def close(self) -> None:
         assert not self.is_closed, "it was closed before"
         self.is_closed = True
+
+
+class FakeEmbedder:
+    """A token's vector counts its low bits and its place: texts that mix, or parts out of order, tell."""
+
+    can_cut = True
+    num_slots = 4
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self._slots: dict[int, int] = {}
+        self.batch_tokens = engine.facts.batch_tokens
+        self.steps: list[list[Span]] = []
+        self.in_compute: Callable[[Sequence[Span]], None] = lambda spans: None
+
+    def compute(self, spans: Sequence[Span], *, is_ranking: bool) -> list[npt.NDArray[np.float32]]:
+        num_tokens = sum(len(span.tokens) for span in spans)
+        assert num_tokens <= self.batch_tokens or (len(spans) == 1 and not self.can_cut)
+        assert len({span.slot for span in spans}) == len(spans) <= self.num_slots
+        self.in_compute(spans)
+        self._engine.check_interrupt()
+        for span in spans:
+            assert span.start == (self._slots.get(span.slot, 0) if span.start else 0), "a span must go on"
+        self._slots = {span.slot: span.start + len(span.tokens) for span in spans}
+        self.steps.append(list(spans))
+        return [token_vectors(span.tokens, span.start) for span in spans]
+
+
+def token_vectors(tokens: Sequence[int], start: int = 0) -> npt.NDArray[np.float32]:
+    """One row for each token, by what it is and where it stands."""
+    rows = np.zeros((len(tokens), WIDTH), np.float32)
+    for row, token in enumerate(tokens):
+        rows[row, token % (WIDTH - 1)] = 1.0
+        rows[row, WIDTH - 1] = start + row
+    return rows
 
 
 def next_token(tokens: Sequence[int], answer_length: int) -> int:

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from hobd.sandbox import enter, hygiene
 from hobd.wire import messages as m
 from hobd.wire.framing import encode
+from hobd.worker.embedder import Span
 from hobd.worker.engine import Settings, Slice
 from hobd.worker.serve import serve
 from hobd.worker.template import start_renderer
@@ -38,13 +39,13 @@ def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float],
     if behaviour == "segv-in-probe" and not settings.degraded:
         engine.in_decode = lambda slices: os.kill(os.getpid(), signal.SIGSEGV)
     if behaviour == "slow":
-        engine.in_decode = slow_down
+        engine.in_decode = engine.embedder.in_compute = slow_down
     if behaviour in ("poison", "breach"):
         engine.in_decode = lambda slices: swallow(slices, behaviour)
     return engine
 
 
-def slow_down(slices: Sequence[Slice]) -> None:
+def slow_down(work: Sequence[Slice] | Sequence[Span]) -> None:
     time.sleep(0.02)
 
 

@@ -65,3 +65,16 @@ def test_prefix_of_sixteen_requests_at_once_is_computed_once(client: Client) -> 
             thread.join()
     computed = sum(receipt.num_prompt_tokens - receipt.num_cached_tokens for receipt in receipts)
     assert computed < receipts[0].num_prompt_tokens + 16 * 8
+
+
+def test_prefix_that_others_pushed_out_of_the_kv_cache_comes_back(client: Client) -> None:
+    with client:
+        alone = converse(client, incognito=True)
+        first = converse(client)[0]
+        for index in range(3):  # long enough that what idles beside them is stowed
+            client.complete("starter", f"{index} bridges", temperature=0, max_tokens=40, ignore_eos=True)
+        resident = client.status().residents[0]
+        again = converse(client)
+    assert resident.stash_bytes > 0
+    assert [text for text, _ in again] == [text for text, _ in alone]
+    assert again[0][1].num_cached_tokens == first[1].num_prompt_tokens - 1

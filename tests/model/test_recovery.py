@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def stream_and_kill(client: Client, model: str, prompt: str, **options: object) 
     """All events of an answer whose worker is killed after some of its tokens."""
     events: list[Event] = []
     is_killed = False
-    for event in client.generate(model, prompt, ignore_eos=True, **options):
+    for event in client.generate(model, prompt, **options):
         events.append(event)
         if not is_killed and sum(len(event.text) for event in events) >= 40:
             psutil.Process(client.status().residents[0].worker_pid).kill()
@@ -47,11 +48,27 @@ def test_answer_after_a_kill_equals_the_undisturbed_one(
     real_daemon.add_model("starter", starter_model)
     prompt = "Once upon a time there was a"
     with real_daemon.start().client() as client:
-        whole = client.complete("starter", prompt, ignore_eos=True, max_tokens=64, **options)
-        events = stream_and_kill(client, "starter", prompt, max_tokens=64, **options)
+        options = {**options, "ignore_eos": True, "max_tokens": 64}
+        whole = client.complete("starter", prompt, **options)
+        events = stream_and_kill(client, "starter", prompt, **options)
     assert "".join(event.text for event in events) == whole.text
     receipt = events[-1].done
     assert receipt is not None and receipt.resumed and receipt.num_completion_tokens == 64
+
+
+def test_constrained_answer_after_a_kill_equals_the_undisturbed_one(
+    real_daemon: RunningDaemon, starter_model: Path
+) -> None:
+    real_daemon.add_model("starter", starter_model)
+    text = {"type": "string", "minLength": 90, "maxLength": 99}
+    story = {"type": "object", "properties": {"title": text, "plot": text}, "additionalProperties": False}
+    options = {"json_schema": story | {"required": ["title", "plot"]}, "seed": 5, "max_tokens": 200}
+    with real_daemon.start().client() as client:
+        whole = client.complete("starter", "A story, as JSON: ", **options)
+        events = stream_and_kill(client, "starter", "A story, as JSON: ", **options)
+    assert "".join(event.text for event in events) == whole.text
+    assert json.loads(whole.text).keys() == {"title", "plot"}
+    assert events[-1].done is not None and events[-1].done.resumed
 
 
 def test_tiny_models_answer_survives_three_kills(real_daemon: RunningDaemon, tiny_model: Path) -> None:

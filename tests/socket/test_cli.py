@@ -55,6 +55,68 @@ def test_run_sends_what_the_options_say(hob: CommandLine, daemon: FakeDaemon) ->
     assert request.options == pb.RequestOptions(incognito=True, truncation_strategy=strategy)
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--json-answer"], pb.ResponseFormat(json=pb.JsonFormat())),
+        (["--json-schema", '{"type": "null"}'], pb.ResponseFormat(json_schema='{"type": "null"}')),
+        (["--json-schema", "schema.json"], pb.ResponseFormat(json_schema="{}")),
+        (["--regex", "a+"], pb.ResponseFormat(regex="a+")),
+        (["--grammar", "a.lark"], pb.ResponseFormat(lark='start: "a"')),
+        (["--grammar", "a.gbnf"], pb.ResponseFormat(gbnf='root ::= "a"')),
+        (["--choice", "a", "--choice", "b"], pb.ResponseFormat(choice=pb.ChoiceFormat(choices=["a", "b"]))),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_run_sends_the_shape_of_the_answer(
+    hob: CommandLine,
+    daemon: FakeDaemon,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    options: list[str],
+    expected: pb.ResponseFormat,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("schema.json", "{}"), ("a.lark", 'start: "a"'), ("a.gbnf", 'root ::= "a"')):
+        Path(name).write_text(text)
+    assert hob("run", *options, "hi").code == 0
+    assert daemon.requests[0].response_format == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--json-schema", "nowhere.json"], "nowhere.json cannot be read"),
+        (["--regex", "a", "--json-answer"], "an answer has one shape"),
+    ],
+    ids=["no such file", "two shapes"],
+)
+def test_run_refuses_a_shape_that_cannot_be(
+    hob: CommandLine, daemon: FakeDaemon, options: list[str], words: str
+) -> None:
+    outcome = hob("run", *options, "hi")
+    assert outcome.code != 0 and words in outcome.err and not daemon.requests
+
+
+def test_run_keeps_reasoning_and_calls_apart_from_the_answer(hob: CommandLine, path: Path) -> None:
+    thought = pb.Event(delta=pb.TokenDelta(text="Hm.", is_reasoning=True))
+    call = pb.Event(tool_call=pb.ToolCallDelta(id="c1", name="now", arguments='{"zone": "CET"}'))
+    tools = path.with_name("tools.json")
+    tools.write_text('[{"name": "now"}]')
+    with FakeDaemon(path, HELLO, thought, *tell("Let me see.")[1:2], call, *REST[-1:]) as daemon:
+        outcome = hob("run", "--tools", str(tools), "--tool-choice", "now", "--no-reasoning", "hi")
+    line = '{"id": "c1", "name": "now", "arguments": {"zone": "CET"}}'
+    assert (outcome.out, outcome.err) == (f"Let me see.\n{line}\n", "Hm.")
+    (request,) = daemon.requests
+    assert (request.tools[0].name, request.tool_choice.name) == ("now", "now")
+    assert request.reasoning.HasField("enabled") and not request.reasoning.enabled
+
+
+def test_raw_run_has_no_tools(hob: CommandLine, daemon: FakeDaemon) -> None:
+    outcome = hob("run", "--raw", "--reasoning", "hi")
+    assert outcome.code == 2 and "--reasoning needs the chat template" in outcome.err
+
+
 def test_raw_run_continues_text(hob: CommandLine, daemon: FakeDaemon) -> None:
     hob("run", "--raw", stdin=b"Once\n")
     assert daemon.requests == [pb.GenerateRequest(text="Once\n", **empty_parts())]

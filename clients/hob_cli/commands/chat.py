@@ -12,6 +12,7 @@ import click
 from hob_client.errors import HobError
 
 from hob_cli.answering import show_answer
+from hob_cli.calls import call_options
 from hob_cli.connection import Connection
 from hob_cli.conversation import Conversation
 from hob_cli.lines import piped_lines, terminal_lines
@@ -30,13 +31,15 @@ _GREETING = (
 @model_option
 @click.option("--system", default="", metavar="TEXT", help="A system prompt.")
 @click.option("--stats", is_flag=True, help="Say on stderr what each answer took.")
+@call_options
 @parameter_options
 @connection_options
 @click.pass_obj
 def command(connection: Connection, /, model: str, system: str, stats: bool, **options: Any) -> None:
     """Talk with a model. Nothing is written to disk.
 
-    What is piped in is taken as one turn a line, and the first error ends it.
+    What is piped in is taken as one turn a line, and the first error ends it. When the model has called
+    tools, the next lines are their results, one for each call.
     """
     starting = connection.begin(preload=model)
     conversation = Conversation(model=model, system=system, parameters=chosen(options))
@@ -92,6 +95,8 @@ class _Chat:
     def _answer(self, question: str) -> None:
         talk = self._conversation
         talk.say(question)
+        if talk.is_waiting:
+            return
         events = talk.listen(self._client.chat(talk.model, talk.messages(), **talk.parameters))
         show_answer(events, as_json=self._as_json, stats=self._stats)
         if not self._as_json and not sys.stdout.isatty():

@@ -26,6 +26,7 @@ _HEADER = (
     "MEMORY",
     "THREADS",
     "IDLE",
+    "CAN",
     "NOTE",
     "SANDBOX",
 )
@@ -56,6 +57,7 @@ def _row(resident: Resident) -> tuple[str, ...]:
         size(resident.resident_bytes),
         _threads(resident),
         age(resident.idle_since),
+        ", ".join(resident.abilities) or "-",
         _note(resident),
         resident.sandbox or "-",
     )

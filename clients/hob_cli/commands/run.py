@@ -11,9 +11,11 @@ from typing import Any
 import click
 
 from hob_cli.answering import show_answer
+from hob_cli.calls import CHAT_ONLY, call_options
 from hob_cli.connection import Connection
 from hob_cli.options import chosen, connection_options, model_option, parameter_options
 from hob_cli.prompts import read_prompt, require_source
+from hob_cli.shapes import shape_options, shaped
 
 
 @click.command("run")
@@ -23,6 +25,8 @@ from hob_cli.prompts import read_prompt, require_source
 @click.option("--system", default="", metavar="TEXT", help="A system prompt.")
 @click.option("--raw", is_flag=True, help="Continue the text as it is, without the chat template.")
 @click.option("--stats", is_flag=True, help="Say on stderr what the answer took.")
+@shape_options
+@call_options
 @parameter_options
 @connection_options
 @click.pass_obj
@@ -40,18 +44,24 @@ def command(
     """Answer one prompt.
 
     The prompt is the argument, a --file, or what is piped in; a pipe beside an argument follows it
-    after a blank line. With --json, every event is one JSON object a line. Ctrl-C ends the answer.
+    after a blank line. What the model thinks aloud goes to stderr. With --json, every event is one JSON
+    object a line. Ctrl-C ends the answer.
     """
     if raw and system:
         raise click.UsageError("--system needs the chat template, which --raw leaves out")
+    parameters = chosen(shaped(options))
+    if raw and (lost := [name for name in CHAT_ONLY if name in parameters]):
+        raise click.UsageError(
+            f"--{lost[0].replace('_', '-')} needs the chat template, which --raw leaves out"
+        )
     require_source(prompt, file)
     starting = connection.begin(preload=model)
     text = read_prompt(prompt, file, exact=raw)
     with connection.client(starting) as client:
         if raw:
-            events = client.generate(model, text, **chosen(options))
+            events = client.generate(model, text, **parameters)
         else:
-            events = client.chat(model, _messages(system, text), **chosen(options))
+            events = client.chat(model, _messages(system, text), **parameters)
         show_answer(events, as_json=connection.as_json, stats=stats)
 
 

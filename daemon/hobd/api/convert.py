@@ -11,8 +11,11 @@ import math
 import secrets
 from typing import Any
 
+import msgspec
 from hob.v1 import inference_pb2 as pb
 
+from hobd.api import tools
+from hobd.api.response_format import constraint
 from hobd.broker.request import Request
 from hobd.config import Config
 from hobd.errors import InvalidRequest, NotSupported
@@ -62,14 +65,14 @@ def generate_request(request: pb.GenerateRequest, config: Config) -> Request:
         raise InvalidRequest("the request has no prompt; set `text` or `tokens`")
     prompt: m.Prompt
     if kind == "text":
-        _check_bytes(len(request.text.encode()), config)
+        check_bytes(len(request.text.encode()), config)
         prompt = m.TextPrompt(request.text, request.parse_special)
     else:
-        _check_bytes(4 * len(request.tokens.ids), config)
+        check_bytes(4 * len(request.tokens.ids), config)
         prompt = m.TokensPrompt(list(request.tokens.ids))
     if request.options.truncation_strategy == pb.TRUNCATION_STRATEGY_DROP_OLDEST_MESSAGES:
         raise InvalidRequest("a raw prompt has no messages to drop; use the truncation strategy KEEP_END")
-    return _request(request, prompt, config)
+    return generation(request, prompt, config)
 
 
 def chat_request(request: pb.ChatRequest, config: Config) -> Request:
@@ -78,35 +81,34 @@ def chat_request(request: pb.ChatRequest, config: Config) -> Request:
         raise InvalidRequest(
             "a conversation is not cut inside; use the truncation strategy DROP_OLDEST_MESSAGES"
         )
-    return _request(request, chat_prompt(request, config), config)
+    tools.check_combination(request)
+    return generation(request, chat_prompt(request, config), config)
 
 
 def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
     """What the template will see. Raises InvalidRequest or NotSupported."""
     _refuse_unsupported(request)
-    if request.tools or request.tool_choice.mode not in (0, pb.ToolChoice.MODE_AUTO, pb.ToolChoice.MODE_NONE):
-        raise NotSupported("tools are not supported by this version of hob; leave `tools` empty")
-    if request.reasoning.HasField("enabled") or request.reasoning.HasField("max_tokens"):
-        raise NotSupported("`reasoning` is not supported by this version of hob; leave it unset")
     if not request.messages:
         raise InvalidRequest("the conversation is empty; send at least one message")
-    messages = [_message(index, message) for index, message in enumerate(request.messages)]
-    _check_bytes(sum(len(message["content"].encode()) for message in messages), config)
+    called: dict[str, str] = {}
+    messages = [_message(index, message, called) for index, message in enumerate(request.messages)]
+    messages_json, tools_json = msgspec.json.encode(messages), tools.offered(request)
+    check_bytes(len(messages_json) + len(tools_json), config)
     if request.continue_last_message and messages[-1]["role"] != "assistant":
         raise InvalidRequest("continue_last_message needs the last message to be the assistant's")
     return m.ChatPrompt(
-        json.dumps(messages, ensure_ascii=False).encode(),
-        b"[]",
+        messages_json,
+        tools_json,
         _template_arguments(request),
         request.continue_last_message,
+        tools.calling(request),
+        tools.reasoning(request),
     )
 
 
-def _message(index: int, message: pb.ChatMessage) -> dict[str, Any]:
+def _message(index: int, message: pb.ChatMessage, called: dict[str, str]) -> dict[str, Any]:
     if not message.role:
         raise InvalidRequest(f"message {index} has no role; use system, user or assistant")
-    if message.tool_calls or message.tool_call_id:
-        raise NotSupported(f"message {index} has tool calls, which this version of hob does not support")
     texts = []
     for part in message.content:
         if part.WhichOneof("part") == "media":
@@ -119,7 +121,7 @@ def _message(index: int, message: pb.ChatMessage) -> dict[str, Any]:
         rendered["name"] = message.name
     if message.reasoning:
         rendered["reasoning_content"] = message.reasoning
-    return rendered
+    return rendered | tools.turn(index, message, called)
 
 
 def _template_arguments(request: pb.ChatRequest) -> bytes:
@@ -135,20 +137,32 @@ def _template_arguments(request: pb.ChatRequest) -> bytes:
 # ---------------------------------------------------------------------- what all requests share
 
 
-def _request(request: pb.GenerateRequest | pb.ChatRequest, prompt: m.Prompt, config: Config) -> Request:
-    options = request.options
+def generation(
+    request: pb.GenerateRequest | pb.ChatRequest | pb.InfillRequest, prompt: m.Prompt, config: Config
+) -> Request:
+    """What is to be generated after a prompt. Raises InvalidRequest or NotSupported."""
+    # What fills a gap has the shape of what is around it.
+    shape = pb.ResponseFormat() if isinstance(request, pb.InfillRequest) else request.response_format
     return Request(
         model=request.model,
         prompt=prompt,
         sampling=sampling(request.sampling),
         limits=limits(request.limits, config),
-        priority=_choose("priority_class", options.priority_class, _PRIORITIES),
-        truncation=_choose("truncation_strategy", options.truncation_strategy, _TRUNCATIONS),
-        max_queue_ms=_optional(options, "max_queue_ms"),
-        max_total_ms=_optional(options, "max_total_ms"),
-        caller=_CALLER,
-        domain=_cache_domain(options),
+        constraint=constraint(shape, ignores_end=request.limits.ignore_eos),
+        **treatment(request.options),
     )
+
+
+def treatment(options: pb.RequestOptions) -> dict[str, Any]:
+    """How a request is to be treated: fields of Request. Raises InvalidRequest."""
+    return {
+        "priority": choose("priority_class", options.priority_class, _PRIORITIES),
+        "truncation": choose("truncation_strategy", options.truncation_strategy, _TRUNCATIONS),
+        "max_queue_ms": optional(options, "max_queue_ms"),
+        "max_total_ms": optional(options, "max_total_ms"),
+        "caller": _CALLER,
+        "domain": _cache_domain(options),
+    }
 
 
 def _cache_domain(options: pb.RequestOptions) -> str:
@@ -166,16 +180,16 @@ def sampling(request: pb.Sampling) -> m.Sampling:
     chosen: dict[str, Any] = {}
     for name, (low, high) in _RANGES.items():
         if request.HasField(name):
-            chosen[name] = _in_range(name, getattr(request, name), low, high)
+            chosen[name] = in_range(name, getattr(request, name), low, high)
     if request.HasField("dry"):
         chosen |= _dry(request.dry)
     if request.HasField("xtc"):
-        chosen["xtc_probability"] = _in_range("xtc.probability", request.xtc.probability, 0, 1)
-        chosen["xtc_threshold"] = _in_range("xtc.threshold", request.xtc.threshold, 0, 1)
+        chosen["xtc_probability"] = in_range("xtc.probability", request.xtc.probability, 0, 1)
+        chosen["xtc_threshold"] = in_range("xtc.threshold", request.xtc.threshold, 0, 1)
     if request.HasField("mirostat"):
-        chosen["mirostat_version"] = _in_range("mirostat.version", request.mirostat.version, 1, 2)
-        chosen["mirostat_tau"] = _in_range("mirostat.tau", request.mirostat.tau, 0, 100)
-        chosen["mirostat_eta"] = _in_range("mirostat.eta", request.mirostat.eta, 0, 1)
+        chosen["mirostat_version"] = in_range("mirostat.version", request.mirostat.version, 1, 2)
+        chosen["mirostat_tau"] = in_range("mirostat.tau", request.mirostat.tau, 0, 100)
+        chosen["mirostat_eta"] = in_range("mirostat.eta", request.mirostat.eta, 0, 1)
     chosen["logit_bias"] = _logit_bias(request)
     chosen["seed"] = request.seed if request.HasField("seed") else secrets.randbits(63)
     return m.Sampling(**chosen)
@@ -183,7 +197,7 @@ def sampling(request: pb.Sampling) -> m.Sampling:
 
 def limits(request: pb.Limits, config: Config) -> m.Limits:
     """Raises InvalidRequest or NotSupported."""
-    if _optional(request, "num_answers") not in (None, 1):
+    if optional(request, "num_answers") not in (None, 1):
         raise NotSupported(
             "more than one answer is not supported by this version of hob; leave num_answers unset"
         )
@@ -194,12 +208,12 @@ def limits(request: pb.Limits, config: Config) -> m.Limits:
             raise InvalidRequest(
                 f"stop string {index} must have 1 to {_MAX_STOP_CHARACTERS} characters, not {len(stop)}"
             )
-    max_tokens = _optional(request, "max_tokens")
+    max_tokens = optional(request, "max_tokens")
     if max_tokens is not None:
-        _in_range("max_tokens", max_tokens, 1, _MAX_TOKENS)
-    logprobs = _optional(request, "logprobs")
+        in_range("max_tokens", max_tokens, 1, _MAX_TOKENS)
+    logprobs = optional(request, "logprobs")
     if logprobs is not None:
-        _in_range("logprobs", logprobs, 0, _MAX_LOGPROBS)
+        in_range("logprobs", logprobs, 0, _MAX_LOGPROBS)
     return m.Limits(
         max_tokens=max_tokens or config.limits.max_tokens_default or None,
         stop=tuple(request.stop),
@@ -210,12 +224,12 @@ def limits(request: pb.Limits, config: Config) -> m.Limits:
 
 def _dry(dry: pb.Dry) -> dict[str, Any]:
     chosen: dict[str, Any] = {
-        "dry_multiplier": _in_range("dry.multiplier", dry.multiplier, 0, 10),
-        "dry_base": _in_range("dry.base", dry.base or 1.75, 1, 10),
-        "dry_allowed_length": _in_range("dry.allowed_length", dry.allowed_length or 2, 1, 1024),
+        "dry_multiplier": in_range("dry.multiplier", dry.multiplier, 0, 10),
+        "dry_base": in_range("dry.base", dry.base or 1.75, 1, 10),
+        "dry_allowed_length": in_range("dry.allowed_length", dry.allowed_length or 2, 1, 1024),
     }
     if dry.HasField("penalty_last_n"):
-        chosen["dry_penalty_last_n"] = _in_range("dry.penalty_last_n", dry.penalty_last_n, 0, 1 << 20)
+        chosen["dry_penalty_last_n"] = in_range("dry.penalty_last_n", dry.penalty_last_n, 0, 1 << 20)
     if dry.sequence_breakers:
         if len(dry.sequence_breakers) > 64 or any(not 1 <= len(b) <= 64 for b in dry.sequence_breakers):
             raise InvalidRequest("dry.sequence_breakers takes at most 64 strings of 1 to 64 characters")
@@ -235,30 +249,28 @@ def _logit_bias(request: pb.Sampling) -> tuple[tuple[int, float], ...]:
 
 
 def _refuse_unsupported(request: pb.GenerateRequest | pb.ChatRequest) -> None:
-    if request.response_format.WhichOneof("format") is not None:
-        raise NotSupported("`response_format` is not supported by this version of hob; leave it unset")
     if request.loras:
         raise NotSupported("`loras` is not supported by this version of hob; leave it empty")
 
 
-def _check_bytes(size: int, config: Config) -> None:
+def check_bytes(size: int, config: Config) -> None:
     if size > config.limits.max_prompt_bytes:
         raise InvalidRequest(
             f"the prompt has {size} bytes; limits.max_prompt_bytes allows {config.limits.max_prompt_bytes}"
         )
 
 
-def _in_range(name: str, value: float, low: float, high: float) -> float:
+def in_range(name: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:  # also false for NaN
         raise InvalidRequest(f"{name} must be from {low} to {high}, not {value:g}")
     return value
 
 
-def _choose(name: str, value: int, table: dict[Any, Any]) -> Any:
+def choose(name: str, value: int, table: dict[Any, Any]) -> Any:
     if value not in table:
         raise InvalidRequest(f"{name} {value} does not exist in this version of hob")
     return table[value]
 
 
-def _optional(message: Any, name: str) -> Any:
+def optional(message: Any, name: str) -> Any:
     return getattr(message, name) if message.HasField(name) else None

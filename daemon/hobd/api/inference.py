@@ -12,11 +12,10 @@ from typing import Any
 from hob.v1 import inference_pb2 as pb
 from hob.v1.inference_grpc import InferenceServiceBase
 
-from hobd.api import convert, render
+from hobd.api import convert, convert_texts, render
 from hobd.api.host import Call, rpc
 from hobd.broker.broker import Broker
 from hobd.broker.request import Request
-from hobd.errors import NotSupported
 from hobd.wire import messages as m
 
 
@@ -69,12 +68,20 @@ class InferenceService(InferenceServiceBase):
 
     @rpc
     async def Infill(self, call: Call[pb.InfillRequest, pb.InfillResponse]) -> None:
-        raise NotSupported("Infill is not supported by this version of hob; use Generate")
+        request = convert_texts.infill_request(call.request, self._broker.config)
+        await self._stream(request, call, pb.InfillResponse)
 
     @rpc
     async def Embed(self, call: Call[pb.EmbedRequest, pb.EmbedResponse]) -> None:
-        raise NotSupported("Embed is not supported by this version of hob")
+        request = convert_texts.embed_request(call.request, self._broker.config)
+        async with self._broker.session(request) as session, aclosing(session.events()) as events:
+            async for event in events:
+                for response in render.embed_responses(event):
+                    await call.send(response)
 
     @rpc
     async def Rerank(self, call: Call[pb.RerankRequest, pb.RerankResponse]) -> None:
-        raise NotSupported("Rerank is not supported by this version of hob")
+        request = convert_texts.rerank_request(call.request, self._broker.config)
+        async with self._broker.session(request) as session, aclosing(session.events()) as events:
+            heard = [event async for event in events]
+        await call.send(render.ranking(heard, convert.optional(call.request, "top_n")))

@@ -5,6 +5,10 @@ Must only convert: no decision, no waiting. Called by the services in api/; the 
 
 from __future__ import annotations
 
+import math
+import sys
+from array import array
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,6 +20,7 @@ from hobd.broker.broker import Broker
 from hobd.broker.residency import Place
 from hobd.broker.resident import Resident
 from hobd.store.catalog import Entry
+from hobd.wire.messages import Logprob, Ready
 
 _STAGES = {
     "verifying": pb.Progress.STAGE_VERIFYING,
@@ -28,11 +33,14 @@ _STAGES = {
 _REASONS = {
     "eos": pb.FINISH_REASON_EOS,
     "stop": pb.FINISH_REASON_STOP,
+    "tool_calls": pb.FINISH_REASON_TOOL_CALLS,
     "max_tokens": pb.FINISH_REASON_MAX_TOKENS,
     "context_full": pb.FINISH_REASON_CONTEXT_FULL,
     "cancelled": pb.FINISH_REASON_CANCELLED,
     "deadline": pb.FINISH_REASON_DEADLINE,
 }
+# Whether the model scores by a head of its own
+_METHODS = {True: pb.RERANK_METHOD_RANKING_HEAD, False: pb.RERANK_METHOD_COSINE}
 _RESIDENCIES = {
     Place.ABSENT: models_pb2.RESIDENCY_ABSENT,
     Place.LOADING: models_pb2.RESIDENCY_LOADING,
@@ -46,6 +54,8 @@ def event(happened: words.Event) -> pb.Event:
     match happened:
         case words.TokenDelta():
             return pb.Event(delta=_delta(happened))
+        case words.ToolCallDelta():
+            return pb.Event(tool_call=_tool_call(happened))
         case words.Progress():
             return pb.Event(progress=progress(happened.stage, happened.fraction))
         case words.Started():
@@ -54,6 +64,45 @@ def event(happened: words.Event) -> pb.Event:
             return pb.Event(warning=pb.Warning(code=happened.code, message=happened.message))
         case words.Finished():
             return pb.Event(done=_done(happened))
+        case words.Embedded():
+            raise AssertionError("vectors are no event of an answer")
+
+
+def embed_responses(happened: words.Event) -> Iterator[pb.EmbedResponse]:
+    """What one event is to a caller of Embed."""
+    match happened:
+        case words.Embedded():
+            for vector in happened.vectors:
+                values = _floats(vector.values)
+                embedding = pb.Embedding(input=vector.input, values=values, num_tokens=vector.num_tokens)
+                yield pb.EmbedResponse(embedding=embedding)
+        case words.Progress():
+            yield pb.EmbedResponse(progress=progress(happened.stage, happened.fraction))
+        case words.Finished():
+            yield pb.EmbedResponse(receipt=_receipt(happened.receipt))
+
+
+def ranking(happened: list[words.Event], top_n: int | None) -> pb.RerankResponse:
+    """All that came of a request to rerank; documents of one score stay in their order."""
+    response = pb.RerankResponse()
+    scored = []
+    for event in happened:
+        if isinstance(event, words.Embedded):
+            scored += [(vector.input, _floats(vector.values)[0]) for vector in event.vectors]
+        elif isinstance(event, words.Finished):
+            response.receipt.CopyFrom(_receipt(event.receipt))
+            response.method = _METHODS[event.is_ranking]
+    # What is no number comes last, whatever a worker makes of it.
+    scored.sort(key=lambda pair: (-pair[1] if pair[1] == pair[1] else math.inf, pair[0]))
+    response.ranking.extend(pb.RankedDocument(document=d, score=score) for d, score in scored[:top_n])
+    return response
+
+
+def _floats(values: bytes) -> array[float]:
+    floats = array("f", values)
+    if sys.byteorder == "big":
+        floats.byteswap()
+    return floats
 
 
 def progress(stage: str, fraction: float) -> pb.Progress:
@@ -64,43 +113,53 @@ def _delta(delta: words.TokenDelta) -> pb.TokenDelta:
     return pb.TokenDelta(
         text=delta.text,
         num_tokens=delta.num_tokens,
-        logprobs=[
-            pb.TokenLogprob(
-                token_id=entry.token_id,
-                token=entry.token,
-                logprob=entry.logprob,
-                top=[
-                    pb.TokenLogprob(token_id=id, token=token, logprob=value) for id, token, value in entry.top
-                ],
-            )
-            for entry in delta.logprobs
-        ],
+        logprobs=[_logprob(entry) for entry in delta.logprobs],
+        is_reasoning=delta.is_reasoning,
     )
 
 
+def _tool_call(delta: words.ToolCallDelta) -> pb.ToolCallDelta:
+    return pb.ToolCallDelta(
+        index=delta.index,
+        id=delta.id,
+        name=delta.name,
+        arguments=delta.arguments,
+        num_tokens=delta.num_tokens,
+        logprobs=[_logprob(entry) for entry in delta.logprobs],
+    )
+
+
+def _logprob(entry: Logprob) -> pb.TokenLogprob:
+    top = [pb.TokenLogprob(token_id=id, token=token, logprob=value) for id, token, value in entry.top]
+    return pb.TokenLogprob(token_id=entry.token_id, token=entry.token, logprob=entry.logprob, top=top)
+
+
 def _done(finished: words.Finished) -> pb.Done:
-    receipt = finished.receipt
     return pb.Done(
         answers=[pb.AnswerEnd(finish_reason=_REASONS[finished.reason], stop=finished.stop)],
-        receipt=pb.Receipt(
-            request_id=receipt.request_id,
-            model=receipt.model,
-            model_sha256=receipt.model_sha256,
-            template_sha256=receipt.template_sha256,
-            engine_build=receipt.engine_build,
-            seed=receipt.seed,
-            num_prompt_tokens=receipt.num_prompt_tokens,
-            num_cached_tokens=receipt.num_cached_tokens,
-            num_completion_tokens=receipt.num_completion_tokens,
-            queue_ms=receipt.queue_ms,
-            load_ms=receipt.load_ms,
-            prefill_ms=receipt.prefill_ms,
-            decode_ms=receipt.decode_ms,
-            truncated=receipt.num_dropped_tokens > 0,
-            num_dropped_tokens=receipt.num_dropped_tokens,
-            resumed=receipt.resumed,
-            degraded=receipt.degraded,
-        ),
+        receipt=_receipt(finished.receipt),
+    )
+
+
+def _receipt(receipt: words.Receipt) -> pb.Receipt:
+    return pb.Receipt(
+        request_id=receipt.request_id,
+        model=receipt.model,
+        model_sha256=receipt.model_sha256,
+        template_sha256=receipt.template_sha256,
+        engine_build=receipt.engine_build,
+        seed=receipt.seed,
+        num_prompt_tokens=receipt.num_prompt_tokens,
+        num_cached_tokens=receipt.num_cached_tokens,
+        num_completion_tokens=receipt.num_completion_tokens,
+        queue_ms=receipt.queue_ms,
+        load_ms=receipt.load_ms,
+        prefill_ms=receipt.prefill_ms,
+        decode_ms=receipt.decode_ms,
+        truncated=receipt.num_dropped_tokens > 0,
+        num_dropped_tokens=receipt.num_dropped_tokens,
+        resumed=receipt.resumed,
+        degraded=receipt.degraded,
     )
 
 
@@ -141,6 +200,7 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         architecture=facts.architecture,
         num_tokens_generated=tenant.num_tokens_generated,
         cached_cells=tally.cached_cells,
+        stash_bytes=tally.stash_bytes,
         num_threads_computing=tally.num_threads,
         num_prompt_tokens=tally.num_prompt_tokens,
         num_cached_tokens=tally.num_cached_tokens,
@@ -148,7 +208,21 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         num_accepted_tokens=tally.num_accepted_tokens,
         draft=tenant.draft,
         draft_problem=tenant.draft_problem,
+        abilities=_abilities(facts),
+        embedding_dimensions=facts.embedding_width,
     )
+
+
+def _abilities(facts: Ready) -> list[models_pb2.Ability]:
+    is_for_vectors = not facts.can_generate
+    able = {
+        models_pb2.ABILITY_GENERATE: facts.can_generate,
+        models_pb2.ABILITY_CHAT: facts.can_generate and facts.has_template,
+        models_pb2.ABILITY_INFILL: facts.can_generate and facts.has_infill,
+        models_pb2.ABILITY_EMBED: facts.embedding_width > 0,
+        models_pb2.ABILITY_RERANK: facts.has_ranking or (is_for_vectors and facts.embedding_width > 0),
+    }
+    return [ability for ability, is_able in able.items() if is_able]
 
 
 def resident_bytes(pid: int) -> int:

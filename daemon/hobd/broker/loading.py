@@ -192,5 +192,6 @@ def _settings(config: Config, workaround: str) -> m.Load:
         num_threads=engine.threads,
         kv_cells=engine.kv_cells,
         speculates=engine.speculation == "auto",
+        stash_bytes=engine.stash_mb * 1_000_000,
         degraded=workaround,
     )

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hobd.wire.messages import Limits, Logprob, Prompt, Sampling
+from hobd.wire.messages import (
+    Constraint,
+    EmbedPrompt,
+    Limits,
+    Logprob,
+    Prompt,
+    RerankPrompt,
+    Sampling,
+    Vector,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One generation. `model` is as the caller wrote it; empty means the default one."""
+    """One generation, or one batch of vectors. `model` as the caller wrote it; empty means the default."""
 
     model: str
     prompt: Prompt = field(repr=False)
@@ -25,6 +34,24 @@ class Request:
     max_total_ms: int | None = None
     caller: str = ""
     domain: str = ""  # of cached prefixes; empty: none is read or filled
+    constraint: Constraint | None = field(default=None, repr=False)
+
+    @property
+    def num_inputs(self) -> int | None:
+        """How many texts are to become vectors or scores; None for a generation."""
+        match self.prompt:
+            case EmbedPrompt():
+                return len(self.prompt.inputs)
+            case RerankPrompt():
+                return len(self.prompt.documents)
+        return None
+
+    def width(self, own: int) -> int:
+        """How many numbers an input becomes, with a model whose vectors have `own`."""
+        if isinstance(self.prompt, RerankPrompt):
+            return 1
+        wanted = self.prompt.dimensions if isinstance(self.prompt, EmbedPrompt) else None
+        return min(own, wanted or own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +73,26 @@ class TokenDelta:
     text: str = field(repr=False)
     num_tokens: int
     logprobs: list[Logprob] = field(repr=False)
+    is_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a call's arguments. `id` and `name` are in its first one only."""
+
+    index: int
+    id: str
+    name: str = field(repr=False)
+    arguments: str = field(repr=False)
+    num_tokens: int
+    logprobs: list[Logprob] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors of some inputs; reranking: their scores."""
+
+    vectors: list[Vector] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +103,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What an answer took; milliseconds and tokens."""
+    """What a request took; milliseconds and tokens."""
 
     request_id: str
     model: str
@@ -78,9 +125,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    reason: str  # eos, stop, max_tokens, context_full, cancelled, deadline
+    reason: str  # eos, stop, tool_calls, max_tokens, context_full, cancelled, deadline
     stop: str = field(repr=False)
     receipt: Receipt
+    is_ranking: bool = False  # vectors were scores by the model's own head
 
 
-Event = Progress | Started | TokenDelta | Warned | Finished
+Event = Progress | Started | TokenDelta | ToolCallDelta | Embedded | Warned | Finished

@@ -160,6 +160,7 @@ class Resident:
             model_sha256=self.sha256,
             engine_build=self.engine_build,
             degraded=bool(self.degraded),
+            is_ranking=self.facts.has_ranking,
         )
 
     async def ask(self, question: m.Tokenize | m.Detokenize | m.Render, kind: type[R]) -> R:
@@ -190,6 +191,9 @@ class Resident:
         match message:
             case m.Step():
                 self._on_step(message)
+            case m.Vectors():
+                if (session := self._sessions.get(message.id)) is not None:
+                    session.vectors(message.vectors, self.facts.embedding_width, time.monotonic())
             case m.Admitted():
                 if (session := self._sessions.get(message.id)) is not None:
                     session.admitted(message, time.monotonic())
@@ -222,8 +226,9 @@ class Resident:
                     raise WireError("more tokens of an answer than its context holds")
                 session.delta(delta, now)
         for end in step.ends:
-            if (session := sessions.pop(end.id, None)) is not None:
+            if (session := sessions.get(end.id)) is not None:
                 self.end(session, end)
+                del sessions[end.id]
         self.tally = step.tally
 
     def _on_refused(self, message: m.Refused) -> None:
@@ -295,4 +300,5 @@ def _submission(session: Session) -> m.Submit:
         caller=request.caller,
         domain=request.domain,
         resume=m.Resume(told.tolist()) if told else None,
+        constraint=request.constraint,
     )

@@ -1,4 +1,4 @@
-"""One caller's generation while it is under way: events in from the worker, out to the caller.
+"""One caller's generation or batch of vectors under way: events in from the worker, out to the caller.
 
 Must hold the only text of the answer in this process and drop it as it is read; the ids of its tokens stay
 until it is over, so that another worker can go on. Made by broker.py; taken from worker to worker by
@@ -11,10 +11,22 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 
+from hobd.broker.deltas import joined, told_parts
 from hobd.broker.recovery import History, Loss, Stage
-from hobd.broker.request import Event, Finished, Progress, Receipt, Request, Started, TokenDelta
-from hobd.errors import HobError, WorkerCrashed
+from hobd.broker.request import (
+    Embedded,
+    Event,
+    Finished,
+    Progress,
+    Receipt,
+    Request,
+    Started,
+    TokenDelta,
+    Warned,
+)
+from hobd.errors import Busy, HobError, WorkerCrashed
 from hobd.wire import messages as m
+from hobd.wire.framing import WireError
 
 
 class Session:
@@ -36,6 +48,7 @@ class Session:
         self._error: HobError | None = None
         self._wake = asyncio.Event()
         self._admitted: m.Admitted | None = None
+        self._inputs_told: set[int] = set()
 
     def __repr__(self) -> str:
         return f"Session({self.request_id})"
@@ -72,6 +85,8 @@ class Session:
         self.history.enter(Stage.INTAKE, now)
 
     def admitted(self, message: m.Admitted, now: float) -> None:
+        for notice in () if self._admitted else message.notices:
+            self._push(Warned(notice.code, notice.message))
         first, self._admitted = self._admitted or message, message
         # The same request makes the same prompt. If not, what was told does not belong to this one.
         if message != first:
@@ -89,9 +104,28 @@ class Session:
         self.history.enter(Stage.PREFILL, now)
 
     def delta(self, delta: m.Delta, now: float) -> None:
+        if self.request.num_inputs is not None:
+            raise WireError("text for a request that asked for vectors")
         if self.history.tell(delta.tokens, now):
             self.on_trusted()
-        self._push(TokenDelta(delta.text, delta.num_tokens, delta.logprobs))
+        if delta.parts is None:
+            self._push(TokenDelta(delta.text, delta.num_tokens, delta.logprobs))
+        else:
+            for event in told_parts(delta):
+                self._push(event)
+
+    def vectors(self, vectors: list[m.Vector], own_width: int, now: float) -> None:
+        """Inputs that are done. Another worker would not compute them again. Raises WireError."""
+        num_inputs = self.request.num_inputs or 0
+        size = 4 * self.request.width(own_width)
+        for vector in vectors:
+            if vector.input >= num_inputs or vector.input in self._inputs_told or len(vector.values) != size:
+                raise WireError("a vector that nobody asked for")
+            self._inputs_told.add(vector.input)
+        if self.history.tell([vector.input for vector in vectors], now):
+            self.on_trusted()
+        self._push(Embedded(vectors))
+        self.progress("prefill", len(self._inputs_told) / num_inputs)
 
     def lose(self, loss: Loss) -> None:
         """Its worker is gone; another one may go on."""
@@ -99,10 +133,20 @@ class Session:
         self.at_rest.set()
 
     def end(
-        self, end: m.End, now: float, *, model: str, model_sha256: str, engine_build: str, degraded: bool
+        self,
+        end: m.End,
+        now: float,
+        *,
+        model: str,
+        model_sha256: str,
+        engine_build: str,
+        degraded: bool,
+        is_ranking: bool = False,
     ) -> None:
         """The last word: the counts of the receipt."""
         if self.is_over:
+            return
+        if self.request.num_inputs is not None and not self._is_complete():
             return
         admitted, history = self._admitted, self.history
         history.enter(Stage.AWAY, now)
@@ -127,7 +171,7 @@ class Session:
             degraded=degraded,
         )
         reason = "deadline" if self.is_cut_by_deadline and end.reason == "cancelled" else end.reason
-        self._push(Finished(reason, end.stop, receipt))
+        self._push(Finished(reason, end.stop, receipt, is_ranking))
         self._close()
 
     def end_so_far(self) -> m.End:
@@ -159,6 +203,21 @@ class Session:
             return spent(Stage.INTAKE, Stage.QUEUED), spent(Stage.PREFILL), spent(Stage.DECODE)
         return end.queue_us // 1000, end.prefill_us // 1000, end.decode_us // 1000
 
+    def _is_complete(self) -> bool:
+        """Whether all vectors were told; if not, that is an error, for a part of them is no result."""
+        done, num_inputs = len(self._inputs_told), self.request.num_inputs or 0
+        if done == num_inputs:
+            return True
+        if not self.is_cut_by_deadline:
+            raise WireError("an end before the last vector")
+        self.fail(
+            Busy(
+                f"{done} of {num_inputs} inputs were done within the {self.request.max_total_ms} ms "
+                "that the request allows; send fewer, or allow more"
+            )
+        )
+        return False
+
     def _close(self) -> None:
         self.is_over = True
         self.at_rest.set()
@@ -172,15 +231,7 @@ class Session:
         """The next event; all deltas that wait travel as one, since a message costs more than its tokens."""
         events = self._events
         event = events.popleft()
-        if isinstance(event, TokenDelta) and events and isinstance(events[0], TokenDelta):
-            texts, count, logprobs = [event.text], event.num_tokens, list(event.logprobs)
-            while events and isinstance(following := events[0], TokenDelta):
-                texts.append(following.text)
-                count += following.num_tokens
-                logprobs += following.logprobs
-                events.popleft()
-            return TokenDelta("".join(texts), count, logprobs)
-        return event
+        return joined(event, events) if events else event
 
 
 def _ignore() -> None:

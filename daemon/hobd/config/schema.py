@@ -93,6 +93,14 @@ class Engine(Section, frozen=True, kw_only=True):
             description="auto: tokens are guessed ahead where that makes answers faster. Never changes one."
         ),
     ] = "auto"
+    stash_mb: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 20,
+            description="Megabytes beside the KV cache for prefixes that may be wanted again. 0: none.",
+        ),
+    ] = 512
     load_timeout_seconds: Annotated[
         int, Meta(ge=1, le=86400, description="A model that takes longer to load is given up.")
     ] = 600

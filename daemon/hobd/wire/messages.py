@@ -11,26 +11,32 @@ from typing import Annotated
 
 import msgspec
 
+from hobd.wire.generation import Calling as Calling
+from hobd.wire.generation import ChatPrompt as ChatPrompt
+from hobd.wire.generation import Constraint as Constraint
+from hobd.wire.generation import Limits as Limits
+from hobd.wire.generation import Reasoning as Reasoning
+from hobd.wire.generation import Sampling as Sampling
+from hobd.wire.generation import TextPrompt as TextPrompt
+from hobd.wire.generation import TokensPrompt as TokensPrompt
+from hobd.wire.texts import MAX_WIDTH as MAX_WIDTH
+from hobd.wire.texts import ContextFile as ContextFile
+from hobd.wire.texts import EmbedPrompt as EmbedPrompt
+from hobd.wire.texts import InfillPrompt as InfillPrompt
+from hobd.wire.texts import RerankPrompt as RerankPrompt
+from hobd.wire.texts import Vector as Vector
+from hobd.wire.texts import Vectors as Vectors
+from hobd.wire.values import Count as Count
+from hobd.wire.values import Id as Id
+from hobd.wire.values import Line as Line
+from hobd.wire.values import Message as Message
+from hobd.wire.values import TokenId as TokenId
+from hobd.wire.values import Value as Value
+
 WIRE_VERSION = 1
 # A worker gets prompts, so it may be sent much; it answers in pieces, the longest being a rendered prompt.
 MAX_FRAME_TO_WORKER_BYTES = 16 << 20
 MAX_FRAME_TO_BROKER_BYTES = 8 << 20
-
-Id = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
-TokenId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
-Line = Annotated[str, msgspec.Meta(max_length=1000)]
-
-
-class Value(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A part of a message. The repr tells nothing, because many parts hold text of prompts."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(...)"
-
-
-class Message(Value, frozen=True, array_like=True, forbid_unknown_fields=True, tag=True):
-    """One frame's content."""
 
 
 # ------------------------------------------------------------------ broker to worker
@@ -46,69 +52,17 @@ class Load(Message, frozen=True, tag=True):
     kv_cells: Count
     degraded: str
     speculates: bool = True  # guesses tokens ahead where it pays
+    stash_bytes: Count = 0  # memory for prefixes that are in the way in the KV cache
 
 
-class Sampling(Value, frozen=True):
-    """How tokens are chosen, every default filled in; ranges were checked by api/convert.py."""
-
-    temperature: float = 0.8
-    top_k: int = 40
-    top_p: float = 0.95
-    min_p: float = 0.05
-    typical_p: float = 1.0
-    top_n_sigma: float = -1.0
-    dynatemp_range: float = 0.0
-    dynatemp_exponent: float = 1.0
-    repeat_penalty: float = 1.0
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-    penalty_last_n: int = 64
-    dry_multiplier: float = 0.0
-    dry_base: float = 1.75
-    dry_allowed_length: int = 2
-    dry_penalty_last_n: int = -1
-    dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
-    xtc_probability: float = 0.0
-    xtc_threshold: float = 0.1
-    mirostat_version: int = 0
-    mirostat_tau: float = 5.0
-    mirostat_eta: float = 0.1
-    logit_bias: tuple[tuple[int, float], ...] = ()
-    seed: int = 0
-
-
-class Limits(Value, frozen=True):
-    """When to stop. `max_tokens` None: until the context is full. `logprobs` None: none."""
-
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    ignore_eos: bool = False
-    logprobs: int | None = None
-
-
-class TextPrompt(Value, frozen=True, tag="text"):
-    text: str
-    parse_special: bool
-
-
-class TokensPrompt(Value, frozen=True, tag="tokens"):
-    ids: list[TokenId]
-
-
-class ChatPrompt(Value, frozen=True, tag="chat"):
-    """`messages` and `tools` are JSON, as the template will see them."""
-
-    messages: bytes
-    tools: bytes
-    arguments: bytes
-    continue_last: bool
-
-
-Prompt = TextPrompt | TokensPrompt | ChatPrompt
+Prompt = TextPrompt | TokensPrompt | ChatPrompt | InfillPrompt | EmbedPrompt | RerankPrompt
 
 
 class Resume(Value, frozen=True):
-    """An answer whose worker died: the tokens of it that were told, in order. Text is made of them anew."""
+    """An answer whose worker died: the tokens of it that were told, in order. Text is made of them anew.
+
+    Of vectors: the numbers of the inputs that were told, which need not be computed again.
+    """
 
     tokens: list[TokenId]
 
@@ -123,6 +77,7 @@ class Submit(Message, frozen=True, tag=True):
     caller: Line = ""  # shares of a class are fair between callers
     domain: Line = ""  # whose cached prefixes it uses and adds to; "": none's
     resume: Resume | None = None
+    constraint: Constraint | None = None
 
 
 class Cancel(Message, frozen=True, tag=True):
@@ -184,12 +139,25 @@ class Ready(Message, frozen=True, tag=True):
     vocabulary: Count
     weights_bytes: Count
     has_template: bool
+    can_generate: bool = True
+    embedding_width: Annotated[int, msgspec.Meta(ge=0, le=MAX_WIDTH)] = (
+        0  # numbers in a vector; 0: it makes none
+    )
+    has_ranking: bool = False  # scores a document by its own head
+    has_infill: bool = False  # has tokens for what is before and after a gap
     draft_problem: Line = ""  # why the draft model that came with it is of no use
 
 
 class LoadFailed(Message, frozen=True, tag=True):
     kind: str  # unusable, memory
     reason: Line
+
+
+class Notice(Value, frozen=True):
+    """What the caller should know though it stops nothing; never text of the prompt."""
+
+    code: Line
+    message: Line
 
 
 class Admitted(Message, frozen=True, tag=True):
@@ -199,6 +167,7 @@ class Admitted(Message, frozen=True, tag=True):
     num_prompt_tokens: Count
     num_dropped_tokens: Count
     template_sha256: Line
+    notices: Annotated[list[Notice], msgspec.Meta(max_length=8)] = []
 
 
 class Logprob(Value, frozen=True):
@@ -208,13 +177,31 @@ class Logprob(Value, frozen=True):
     top: list[tuple[int, bytes, float]]
 
 
+class TextPart(Value, frozen=True, tag="text"):
+    text: str
+    is_reasoning: bool
+
+
+class CallPart(Value, frozen=True, tag="call"):
+    """A piece of a tool call's arguments. Its first one has the id and the name."""
+
+    index: Annotated[int, msgspec.Meta(ge=0, lt=1 << 20)]
+    arguments: str
+    id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    name: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
 class Delta(Value, frozen=True):
-    """What `tokens` added to the text. The last of them may have text that is still held back."""
+    """What `tokens` added to the text. The last of them may have text that is still held back.
+
+    `parts` is for answers in which reasoning or tool calls are told apart from text; `text` is empty then.
+    """
 
     id: Id
     text: str
     logprobs: list[Logprob]
     tokens: list[TokenId]
+    parts: list[TextPart | CallPart] | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -223,7 +210,7 @@ class Delta(Value, frozen=True):
 
 class End(Value, frozen=True):
     id: Id
-    reason: str  # eos, stop, max_tokens, context_full, cancelled
+    reason: str  # eos, stop, tool_calls, max_tokens, context_full, cancelled
     stop: str
     num_prompt_tokens: Count
     num_cached_tokens: Count
@@ -241,6 +228,7 @@ class Tally(Value, frozen=True):
     num_threads: Count = 0  # that compute now
     used_cells: Count = 0
     cached_cells: Count = 0  # of the used ones, those kept for prompts to come
+    stash_bytes: Count = 0  # prefixes moved out of the KV cache
     num_prompt_tokens: Count = 0
     num_cached_tokens: Count = 0  # of the prompts', those found in the cache
     num_drafted_tokens: Count = 0  # guessed ahead
@@ -293,6 +281,7 @@ ToBroker = (
     | LoadFailed
     | Admitted
     | Step
+    | Vectors
     | Refused
     | Tokens
     | Text
@@ -316,7 +305,7 @@ ALLOWED: dict[Phase, tuple[type[Message], ...]] = {
     Phase.LOADING: (Loading, Probing, LoadFailed),
     Phase.PROBING: (LoadingDraft, Ready, LoadFailed),
     Phase.DRAFTING: (Loading, Ready),
-    Phase.SERVING: (Admitted, Step, Refused, Tokens, Text, Rendered),
+    Phase.SERVING: (Admitted, Step, Vectors, Refused, Tokens, Text, Rendered),
 }
 #: The message that ends a phase, and the phase it begins.
 NEXT_PHASE: dict[type[Message], Phase] = {

@@ -24,6 +24,8 @@ def load_draft(
     fd: int, engine: Engine, settings: Settings, *, load: Loader, progress: Callable[[float], None]
 ) -> Drafter | str:
     """The draft model behind a descriptor, ready to guess for `engine`; or why it is of no use."""
+    if not engine.facts.can_generate:
+        return "there is nothing to guess: the model makes vectors only"
     if not engine.facts.speculates:
         return "what was guessed wrong could not be taken back in this model's memory"
     try:
@@ -52,6 +54,8 @@ def _settings(engine: Engine, settings: Settings) -> Settings:
 
 def _problem(draft: Engine, engine: Engine) -> str:
     """Why the one cannot guess for the other; empty if it can."""
+    if not draft.facts.can_generate:
+        return "it makes vectors only; name a model that generates"
     if not draft.facts.speculates:
         return "its memory cannot take back what it guessed wrong; name a model without recurrent layers"
     drafts, models = draft.facts.vocabulary, engine.facts.vocabulary

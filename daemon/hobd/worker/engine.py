@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from hobd.wire.messages import Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Sampling
+from hobd.worker.embedder import Embedder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,32 @@ class Settings:
     kv_cells: int = 0
     degraded: str = ""
     speculates: bool = True
+    stash_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fim:
+    """The tokens that stand around a gap ("fill in the middle"). None: the model has no such token."""
+
+    prefix: int
+    suffix: int
+    middle: int
+    repository: int | None = None
+    file: int | None = None
+
+    @property
+    def markers(self) -> frozenset[int]:
+        known = (self.prefix, self.suffix, self.middle, self.repository, self.file)
+        return frozenset(token for token in known if token is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affixes:
+    """The tokens that a model wants around a text, and between two that it is to compare."""
+
+    before: tuple[int, ...] = ()
+    between: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +61,10 @@ class Facts:
     architecture: str
     context_tokens: int  # the longest one sequence can get
     num_lanes: int
-    num_cache_lanes: int  # 0 where this model's memory cannot share a prefix: then none is kept or reused
+    num_cache_lanes: int  # 0 where this model's memory cannot share a prefix between lanes
+    shares_parts: bool  # a part of a lane is the state after a part of its tokens, and can be taken back
+    steps_back: bool  # an unfinished step can be taken back; else it must not be interrupted
+    stash_bytes: int  # of memory for lanes that were stowed
     total_cells: int  # KV cells that all lanes share
     batch_tokens: int
     num_threads: int  # that compute at most
@@ -47,6 +77,12 @@ class Facts:
     template: str | None
     bos_text: str
     eos_text: str
+    can_generate: bool = True  # not so for a model that was made for vectors
+    embedding_width: int = 0  # numbers in a vector
+    pooling: str = "mean"  # what the model itself does to make one: mean, cls, last
+    has_ranking: bool = False  # a head that scores a document
+    affixes: Affixes = Affixes()
+    fim: Fim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +111,40 @@ class Interrupted(Exception):
     """`interrupt` was called during the decode; no slice of it counts."""
 
 
+class ConstraintUnusable(Exception):
+    """A constraint cannot be enforced; one sentence why, without its text."""
+
+
 class Sampler(Protocol):
-    """Chooses one sequence's tokens. Holds what penalties need to remember."""
+    """Chooses one sequence's tokens. Holds what penalties need to remember, and where a constraint stands."""
 
     def draw(self, row: int, position: int) -> int:
         """The token for logits row `row` of the last decode; `position` keys the randomness."""
 
-    def accept(self, token: int) -> None: ...
+    def accept(self, token: int) -> None:
+        """The token was taken; once for each, in order."""
+
+    @property
+    def fault(self) -> str:
+        """Why it cannot go on, as one sentence; empty while it can. `draw` then says the model's end."""
 
     def close(self) -> None: ...
 
 
+class Stowed(Protocol):
+    """A lane's cells, as only the engine that stowed them can read."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
 class Engine(Protocol):
-    """One loaded model. `decode`, `forget`, `trim` and `copy` belong to one thread; the rest to any."""
+    """One loaded model. Decoding, lanes and the embedder belong to one thread; the rest to any."""
 
     facts: Facts
+
+    @property
+    def embedder(self) -> Embedder: ...
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]: ...
 
@@ -104,6 +159,8 @@ class Engine(Protocol):
 
     def decode(self, slices: Sequence[Slice]) -> None:
         """Computes all slices; logits rows then count the tokens that wanted them, in order.
+
+        Only where `facts.can_generate`.
 
         Raises:
             Interrupted: nothing was kept of any slice.
@@ -123,6 +180,16 @@ class Engine(Protocol):
         Only with cache lanes: not every model's memory can.
         """
 
+    def stow(self, lane: int) -> Stowed:
+        """A copy of a lane's cells in plain memory; only with cache lanes."""
+
+    def fetch(self, stowed: Stowed, lane: int, count: int) -> None:
+        """Fills an empty lane with the first `count` stowed cells. There must be room for all of them.
+
+        Raises:
+            EngineError: the engine is broken; the worker should end.
+        """
+
     def use_threads(self, count: int) -> None:
         """So many threads compute from the next decode on."""
 
@@ -138,8 +205,14 @@ class Engine(Protocol):
     def logprob(self, row: int, token: int, num_top: int) -> Logprob:
         """A token's log-probability before any truncation or temperature, and the likeliest tokens'."""
 
-    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Sampler | None:
-        """None when `sampling` is plain greedy, for which `greedy` is enough."""
+    def new_sampler(
+        self, sampling: Sampling, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> Sampler | None:
+        """None when `sampling` is plain greedy and nothing constrains it: `greedy` is enough for that.
+
+        Raises:
+            ConstraintUnusable: it is faulty, or this model cannot be held to it.
+        """
 
     def close(self) -> None:
         """Frees the model and its memory. The engine is of no use afterwards."""

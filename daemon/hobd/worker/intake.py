@@ -9,33 +9,25 @@ from __future__ import annotations
 import bisect
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
-from hobd.worker.engine import Engine
+from hobd.worker.engine import ConstraintUnusable, Engine, Sampler
+from hobd.worker.infill import INSTRUCTION, lay_out, question
 from hobd.worker.lookup import Lookup
+from hobd.worker.refusal import Refusal
 from hobd.worker.sequence import Sequence
 from hobd.worker.template import Renderer, TemplateError, template_digest
+from hobd.worker.vector_intake import vector_job
+from hobd.worker.vector_job import VectorJob
+from hobd.worker.voice import Voice
 
 # Room for an answer that truncation leaves when the request does not say how much it wants.
 _ROOM_FOR_ANSWER = 256
-
-
-class Refusal(Exception):
-    """Why a request cannot be taken; `error` names the class of errors.py that the caller will see."""
-
-    def __init__(
-        self, error: str, message: str, *, needed: int | None = None, available: int | None = None
-    ) -> None:
-        super().__init__(message)
-        self.error = error
-        self.message = message
-        self.needed = needed
-        self.available = available
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +35,8 @@ class _Prepared:
     tokens: list[int]
     num_dropped: int
     template_sha256: str
+    notices: list[m.Notice] = field(default_factory=list)
+    text: str = field(default="", repr=False)  # of a conversation, as it was rendered
 
 
 class Intake:
@@ -54,7 +48,7 @@ class Intake:
         renderer: Renderer,
         *,
         send: Callable[[m.Message], None],
-        submit: Callable[[Answer], None],
+        submit: Callable[[Answer | VectorJob], None],
         cancel: Callable[[int], None],
     ) -> None:
         self._engine = engine
@@ -64,6 +58,7 @@ class Intake:
         self._cancel = cancel
         template = engine.facts.template
         self._template_sha256 = template_digest(template) if template else ""
+        self._voice = Voice(template or "", engine)
 
     def on_message(self, message: m.Message) -> None:
         """Handles one message from the broker; whatever goes wrong is that request's refusal alone."""
@@ -101,6 +96,17 @@ class Intake:
                 self._send(m.Rendered(message.id, text, len(tokens), self._template_sha256))
 
     def _take_submit(self, request: m.Submit) -> None:
+        if isinstance(request.prompt, m.EmbedPrompt | m.RerankPrompt):
+            job = vector_job(request, self._engine)
+            self._send(m.Admitted(request.id, job.num_tokens, 0, ""))
+            self._submit(job)
+            return
+        if not self._engine.facts.can_generate:
+            raise Refusal(
+                "NotSupported",
+                "this model was made for vectors and does not generate; use it to embed or rerank, "
+                "or name another model",
+            )
         now_ns = time.monotonic_ns()
         prepared = self._prepare(request)
         if not prepared.tokens:
@@ -122,14 +128,52 @@ class Intake:
             raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")
         if self._engine.facts.speculates:
             sequence.lookup = Lookup(sequence.tokens)
-        # Penalties look back on prompt and answer alike, so the sampler need not know where one ends.
-        sampler = self._engine.new_sampler(request.sampling, sequence.tokens)
-        answer = Answer(sequence, sampler, limits, now_ns=now_ns)
-        answer.replay(map(self._engine.piece, told))
+        sampler = self._new_sampler(request, prepared, told)
+        speech = None
+        if isinstance(request.prompt, m.ChatPrompt):
+            speech = self._voice.speech(request, prepared.text, len(prepared.tokens))
+        answer = Answer(sequence, sampler, limits, now_ns=now_ns, speech=speech)
+        answer.replay(told, self._engine.piece)
         self._send(
-            m.Admitted(request.id, len(prepared.tokens), prepared.num_dropped, prepared.template_sha256)
+            m.Admitted(
+                request.id,
+                len(prepared.tokens),
+                prepared.num_dropped,
+                prepared.template_sha256,
+                prepared.notices,
+            )
         )
         self._submit(answer)
+
+    def _new_sampler(self, request: m.Submit, prepared: _Prepared, told: list[int]) -> Sampler | None:
+        """A sampler that has seen the prompt and what was told of the answer."""
+        prompt, new_sampler = request.prompt, self._engine.new_sampler
+        try:
+            sampler = new_sampler(request.sampling, prepared.tokens, self._constraint(request, prepared))
+        except ConstraintUnusable as error:
+            raise Refusal("InvalidRequest", str(error)) from None
+        except TemplateError as error:
+            raise Refusal(error.error, error.message) from None
+        if isinstance(prompt, m.ChatPrompt):
+            free = sampler
+            if request.constraint is not None:  # the answer has a shape, and its reasoning has none
+                free = new_sampler(request.sampling, prepared.tokens)
+            sampler = self._voice.reasoning_sampler(sampler, free, prompt, prepared.text)
+        if sampler is not None:
+            for token in told:
+                sampler.accept(token)
+        return sampler
+
+    def _constraint(self, request: m.Submit, prepared: _Prepared) -> m.Constraint | None:
+        """What the request says, or what its tools ask for; rehearsed."""
+        prompt, wanted = request.prompt, request.constraint
+        trial = wanted
+        if wanted is None and isinstance(prompt, m.ChatPrompt):
+            wanted = self._voice.constraint(prompt, prepared.text)
+            trial = self._voice.constraint(prompt, prepared.text, has_tokens=False)
+        if trial is not None:
+            self._renderer.rehearse(trial)
+        return wanted
 
     # ------------------------------------------------------------------ prompts
 
@@ -137,6 +181,9 @@ class Intake:
         prompt = request.prompt
         if isinstance(prompt, m.ChatPrompt):
             return self._prepare_chat(prompt, request)
+        if isinstance(prompt, m.InfillPrompt):
+            return self._prepare_infill(prompt, request)
+        assert not isinstance(prompt, m.EmbedPrompt | m.RerankPrompt), "they become jobs, not answers"
         if isinstance(prompt, m.TokensPrompt):
             self._check_tokens(prompt.ids)
             tokens = list(prompt.ids)
@@ -153,10 +200,10 @@ class Intake:
 
     def _prepare_chat(self, prompt: m.ChatPrompt, request: m.Submit) -> _Prepared:
         messages = _messages(prompt)
-        _, whole = self._render(prompt, messages)
+        text, whole = self._render(prompt, messages)
         if len(whole) <= self._available or request.truncation != "drop_oldest_messages":
             self._check_fits(len(whole))
-            return _Prepared(whole, 0, self._template_sha256)
+            return _Prepared(whole, 0, self._template_sha256, text=text)
         # The system prompt and the last message always stay; how many of the oldest others must go?
         first = next(
             (i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages)
@@ -171,7 +218,46 @@ class Intake:
         if found == len(candidates):
             self._check_fits(len(tokens_without(len(candidates))))  # the last message alone may still fit
         kept = tokens_without(min(found + 1, len(candidates)))
-        return _Prepared(kept, len(whole) - len(kept), self._template_sha256)
+        return _Prepared(kept, len(whole) - len(kept), self._template_sha256, text=text)
+
+    def _prepare_infill(self, prompt: m.InfillPrompt, request: m.Submit) -> _Prepared:
+        facts = self._engine.facts
+        if facts.fim is None:
+            return self._prepare_without_fim(prompt, request)
+        laid = lay_out(
+            facts.fim,
+            before=facts.affixes.before,
+            prefix=self._tokenize(prompt.prefix, False, False),
+            suffix=self._tokenize(prompt.suffix, False, False),
+            repository=self._tokenize("repository\n", False, False),
+            files=[self._tokenize(f"{file.path}\n{file.text}\n", False, False) for file in prompt.files],
+            path=self._tokenize(f"{prompt.path}\n", False, False),
+            room=self._target(request),
+        )
+        if not laid.num_dropped:
+            return _Prepared(laid.tokens, 0, "")
+        notice = m.Notice(
+            "infill_trimmed",
+            f"{laid.num_dropped} tokens farthest from the gap did not fit and were left out, "
+            f"{laid.num_files_dropped} context files among them",
+        )
+        return _Prepared(laid.tokens, laid.num_dropped, "", [notice])
+
+    def _prepare_without_fim(self, prompt: m.InfillPrompt, request: m.Submit) -> _Prepared:
+        """For a model that was never shown a gap: it is told about it, or continues the prefix."""
+        if self._engine.facts.template is not None:
+            way = "it is asked through its chat template"
+            text = question(prompt.prefix, prompt.suffix, [(file.path, file.text) for file in prompt.files])
+            messages = [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": text}]
+            chat = m.ChatPrompt(msgspec.json.encode(messages), b"[]", b"{}", False)
+            prepared = self._prepare_chat(chat, request)
+        else:
+            way = "it continues the prefix and does not see what follows the gap"
+            tokens = self._tokenize(prompt.prefix, True, False)
+            kept = tokens[-self._target(request) :]
+            prepared = _Prepared(kept, len(tokens) - len(kept), "")
+        notice = m.Notice("no_fim_tokens", f"this model has no tokens for a gap: {way}")
+        return replace(prepared, notices=[notice])
 
     def _render(self, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> tuple[str, list[int]]:
         facts = self._engine.facts
@@ -179,12 +265,17 @@ class Intake:
             raise Refusal(
                 "NotSupported", "this model has no chat template; send raw text (`hob run --raw`) instead"
             )
+        if prompt.reasoning.enabled and not self._voice.can_reason:
+            raise Refusal(
+                "NotSupported", "this model's chat template knows no reasoning; leave reasoning.enabled unset"
+            )
+        messages_json, tools, arguments = self._voice.enter(prompt, messages)
         try:
             text = self._renderer.render(
                 facts.template,
-                msgspec.json.encode(messages),
-                prompt.tools,
-                prompt.arguments,
+                messages_json,
+                tools,
+                arguments,
                 add_generation_prompt=not prompt.continue_last,
                 continue_last=prompt.continue_last,
                 bos=facts.bos_text,

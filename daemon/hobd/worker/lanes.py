@@ -3,7 +3,7 @@
 Must stay pure: what the engine has to do about it is written down in order, for the loop to carry out.
 Called by scheduler.py only.
 
-    free ──take──> a sequence's ──leave──> an entry of the cache ──> free    (evicted)
+    free ──take──> a sequence's ──leave──> an entry of the cache ──> free    (stowed or dropped)
       ^                   └───────leave────────────────────────────────┘     (nothing to keep)
 """
 
@@ -40,7 +40,31 @@ class Trim:
     length: int
 
 
-Change = Forget | Copy | Trim
+@dataclass(frozen=True, slots=True)
+class Stow:
+    """Copy a lane's cells into memory of the worker's own, under this key."""
+
+    lane: int
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Fill a lane with the first `count` cells of what was stowed under the key. It stays there."""
+
+    key: int
+    lane: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Free what was stowed under the key."""
+
+    key: int
+
+
+Change = Forget | Copy | Trim | Stow | Fetch | Discard
 
 
 class Lanes:
@@ -56,25 +80,43 @@ class Lanes:
     def take(self, match: Match | None) -> int:
         """A lane that holds what matched and nothing else. At least one must not be a sequence's."""
         spared = match.lane if match else None
-        if not self._free and not self._evict(self._cache.drop_for_lane(self.cells.own, spared=spared)):
+        if not self._free and not self._evict(self._cache.choose_for_lane(self.cells.own, spared=spared)):
             # The match's own entry has the only lane. There is no second one to share with.
-            self._evict(self._cache.drop_for_lane(self.cells.own, spared=None))
+            self._evict(self._cache.choose_for_lane(self.cells.own, spared=None))
             match = None
         lane = self._free.pop()
         if match is not None:
-            self.cells.share(match.lane, lane, match.count)
-            self._cache.touch(match.lane)
-            self._changes.append(Copy(match.lane, lane, match.count))
+            self._fill(lane, match)
         return lane
+
+    def _fill(self, lane: int, match: Match) -> None:
+        if match.lane is not None:
+            self._cache.use(match)
+            self.cells.share(match.lane, lane, match.count)
+            self._changes.append(Copy(match.lane, lane, match.count))
+        elif match.key is not None and self.make_room(match.length):  # all of it comes before the rest goes
+            self._cache.use(match)
+            self.cells.extend(lane, match.count)
+            self._changes.append(Fetch(match.key, lane, match.count))
 
     def leave(self, sequence: Sequence) -> None:
         """Takes the sequence's lane back; what it computed stays as an entry if it may be of use."""
         assert sequence.lane is not None
         computed = sequence.tokens[: sequence.num_computed]
-        for lane in self._cache.keep(sequence.lane, sequence.domain, computed):
+        useless = self._cache.keep(sequence.lane, sequence.domain, computed)
+        for lane in useless:
             self._give_back(lane)
+        if not self._cache.shares_parts and sequence.lane not in useless:
+            self._evict(sequence.lane)  # nobody could share it in its lane
         sequence.lane = None
         sequence.num_computed = 0
+
+    def checkpoint(self, sequence: Sequence) -> None:
+        """Stows what is computed of a sequence that goes on, for others that begin with all of it."""
+        assert sequence.lane is not None
+        key = self._cache.checkpoint(sequence.domain, sequence.tokens[: sequence.num_computed])
+        if key is not None:
+            self._changes.append(Stow(sequence.lane, key))
 
     def trim(self, lane: int, length: int) -> None:
         """The engine computed more of a lane than counts; the accounts never had it."""
@@ -83,21 +125,26 @@ class Lanes:
     def make_room(self, count: int) -> bool:
         """Evicts entries until `count` cells are free. False if there are not as many."""
         while self.cells.free < count:
-            if not self._evict(self._cache.drop_for_cells(self.cells.own)):
+            if not self._evict(self._cache.choose_for_cells(self.cells.own)):
                 return False
         return True
+
+    def stow_idle(self) -> None:
+        """Moves one entry that is in the way into plain memory: one a step, so that nobody waits long."""
+        self._evict(self._cache.find_idle())
 
     def empty_cache(self) -> bool:
         """Evicts every entry. False if there was none."""
         found = False
-        while self._evict(self._cache.drop_for_lane(self.cells.own, spared=None)):
+        while self._evict(self._cache.choose_for_lane(self.cells.own, spared=None)):
             found = True
         return found
 
     def take_changes(self) -> list[Change]:
         """What the engine must do before the next step, in this order. A lane forgotten may come again."""
         changes, self._changes = self._changes, []
-        return changes
+        # At the end: what makes a stowed entry useless may need it itself in this step.
+        return changes + [Discard(key) for key in self._cache.drop_stowed()]
 
     def num_cached(self, running: list[int]) -> int:
         """Cells that only the cache's entries hold."""
@@ -113,8 +160,12 @@ class Lanes:
         self._cache.check()
 
     def _evict(self, lane: int | None) -> bool:
+        """The entry gives up its lane, and its cells are stowed if there is room for such."""
         if lane is None:
             return False
+        key = self._cache.stow(lane)
+        if key is not None:
+            self._changes.append(Stow(lane, key))
         self._give_back(lane)
         return True
 

@@ -52,6 +52,26 @@ def _on_log(level: int, text: bytes, _: int | None) -> None:
 _LOG_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(_on_log)
 
 
+class AbortFlag:
+    """Ends computations early. `set` is safe from any thread."""
+
+    def __init__(self) -> None:
+        # llama.cpp asks this callback at every node of the graph, on its own threads, so it must not be
+        # Python. strlen() is the C function we need: 0 (go on) for an empty string, 1 (abort) for "x".
+        self._flag = ctypes.create_string_buffer(2)
+        self._strlen = ctypes.cast(ctypes.CDLL(None).strlen, L.ggml_abort_callback)
+
+    def attach(self, context: Any) -> None:
+        """The flag must outlive the context."""
+        L.llama_set_abort_callback(context, self._strlen, ctypes.cast(self._flag, ctypes.c_void_p))
+
+    def set(self) -> None:
+        self._flag[0] = b"x"
+
+    def clear(self) -> None:
+        self._flag[0] = b"\0"
+
+
 def silence() -> None:
     """Sends llama.cpp's log nowhere, but for the last errors, which `last_errors` hands out."""
     L.llama_log_set(_LOG_CALLBACK, ctypes.c_void_p(0))

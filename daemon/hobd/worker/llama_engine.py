@@ -9,23 +9,30 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hobd.wire.messages import Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Sampling
 from hobd.worker import llama
+from hobd.worker.constraint import Grammars
 from hobd.worker.engine import EngineError, Facts, FileUnusable, Interrupted, MemoryShort, Settings, Slice
-from hobd.worker.llama import L
-from hobd.worker.sampling import ChainSampler, is_greedy, logprob_of
+from hobd.worker.lexicon import read_lexicon
+from hobd.worker.llama import AbortFlag, L
+from hobd.worker.llama_embedder import DECODER_BATCH_TOKENS, LlamaEmbedder, vector_facts
+from hobd.worker.llama_encoder import LlamaEncoder
+from hobd.worker.sampling import ChainSampler, ConstrainedSampler, is_greedy, logprob_of
+from hobd.worker.vocabulary import Vocabulary, special_text, spell
 
 _MAX_DEFAULT_CONTEXT = 8192
 _OUT_OF_CELLS, _ABORTED = 1, 2
 _MAGIC = b"GGUF"
 
 
-def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> LlamaEngine:
+def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> LlamaEngine | LlamaEncoder:
     """Loads the model behind a descriptor. Raises FileUnusable or MemoryShort."""
     llama.silence()
     L.llama_backend_init()
@@ -35,57 +42,37 @@ def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -
     except EngineError:
         L.llama_model_free(model)
         raise
-    return LlamaEngine(model, context, context_tokens, settings)
+    engine = LlamaEngine(model, context, context_tokens, settings)
+    if engine.facts.can_generate:
+        return engine
+    L.llama_free(context)  # what it was made for is known now
+    return LlamaEncoder(model, engine.facts)
 
 
-class LlamaEngine:
+class LlamaEngine(Vocabulary):
     """Implements the Engine protocol; see engine.py for what each call promises."""
 
     def __init__(self, model: Any, context: Any, context_tokens: int, settings: Settings) -> None:
+        super().__init__(L.llama_model_get_vocab(model))
         self._model = model
         self._context = context
-        self._vocab = L.llama_model_get_vocab(model)
         self._memory = L.llama_get_memory(context)
         self._num_rows = 0
         self._row_types: dict[int, Any] = {}
-        self.facts = _facts(model, context, self._vocab, context_tokens, settings)
-        self._pieces: dict[int, bytes] = {}
-        self._ends: dict[int, bool] = {}
+        facts = _facts(model, context, self._vocab, context_tokens, settings)
+        self.facts = replace(facts, **vector_facts(model, context), affixes=self.affixes, fim=self.fim)
+        self._grammars = Grammars(partial(read_lexicon, self._vocab))
         self._batch = _Batch(settings.batch_tokens)
-        # llama.cpp asks this callback at every node of the graph, on its own threads, so it must not be
-        # Python. strlen() is the C function we need: 0 (go on) for an empty string, 1 (abort) for "x".
-        self._abort_flag = ctypes.create_string_buffer(2)
-        strlen = ctypes.cast(ctypes.CDLL(None).strlen, L.ggml_abort_callback)
-        L.llama_set_abort_callback(context, strlen, ctypes.cast(self._abort_flag, ctypes.c_void_p))
-        self._strlen = strlen
-
-    # ------------------------------------------------------------------ text and tokens
-
-    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        raw = text.encode("utf-8")
-        room = len(raw) + 8
-        tokens = (ctypes.c_int32 * room)()
-        count = L.llama_tokenize(self._vocab, raw, len(raw), tokens, room, add_special, parse_special)
-        if count < 0:
-            tokens = (ctypes.c_int32 * -count)()
-            count = L.llama_tokenize(self._vocab, raw, len(raw), tokens, -count, add_special, parse_special)
-        return list(tokens[:count])
-
-    def piece(self, token: int) -> bytes:
-        known = self._pieces.get(token)
-        if known is None:
-            known = self._pieces[token] = _piece(self._vocab, token, special=False)
-        return known
-
-    def spelling(self, token: int) -> bytes:
-        text: bytes | None = L.llama_vocab_get_text(self._vocab, token)
-        return text or b""
-
-    def is_end(self, token: int) -> bool:
-        known = self._ends.get(token)
-        if known is None:
-            known = self._ends[token] = bool(L.llama_vocab_is_eog(self._vocab, token))
-        return known
+        self._abort = AbortFlag()
+        self._abort.attach(context)
+        self.embedder = LlamaEmbedder(
+            model,
+            self._abort,
+            can_cut=True,
+            width=self.facts.embedding_width,
+            batch_tokens=min(settings.batch_tokens, DECODER_BATCH_TOKENS),
+            num_threads=self.facts.num_threads,
+        )
 
     # ------------------------------------------------------------------ steps
 
@@ -113,14 +100,28 @@ class LlamaEngine:
     def copy(self, source: int, target: int, count: int) -> None:
         L.llama_memory_seq_cp(self._memory, source, target, 0, count)
 
+    def stow(self, lane: int) -> npt.NDArray[np.uint8]:
+        stowed = np.empty(L.llama_state_seq_get_size(self._context, lane), np.uint8)
+        written = L.llama_state_seq_get_data(self._context, _bytes_of(stowed), len(stowed), lane)
+        if written != len(stowed):
+            raise EngineError(f"llama.cpp stowed {written} of {len(stowed)} bytes of a lane")
+        return stowed
+
+    def fetch(self, stowed: Any, lane: int, count: int) -> None:
+        if not L.llama_state_seq_set_data(self._context, _bytes_of(stowed), len(stowed), lane):
+            raise EngineError(f"llama.cpp cannot fetch a stowed lane: {llama.last_errors()}")
+        if self.facts.shares_parts:
+            self.trim(lane, count)
+
     def use_threads(self, count: int) -> None:
         L.llama_set_n_threads(self._context, count, count)
+        self.embedder.use_threads(count)
 
     def interrupt(self) -> None:
-        self._abort_flag[0] = b"x"
+        self._abort.set()
 
     def resume(self) -> None:
-        self._abort_flag[0] = b"\0"
+        self._abort.clear()
 
     def _roll_back(self, slices: Sequence[Slice]) -> None:
         """Removes the cells that a failed decode left behind, so that the same slices can come again."""
@@ -135,16 +136,24 @@ class LlamaEngine:
         tokens: list[int] = self.rows()[:num_rows].argmax(axis=1).tolist()
         return tokens
 
-    def new_sampler(self, sampling: Sampling, prompt: Sequence[int]) -> ChainSampler | None:
-        if is_greedy(sampling):
-            return None
-        return ChainSampler(
-            sampling, prompt, vocab=self._vocab, context_tokens=self.facts.context_tokens, rows=self.rows
+    def new_sampler(
+        self, sampling: Sampling, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> ChainSampler | ConstrainedSampler | None:
+        matcher, end = self._grammars.matcher(constraint) if constraint is not None else (None, 0)
+        chain = None
+        if not is_greedy(sampling):
+            chain = ChainSampler(
+                sampling, prompt, vocab=self._vocab, context_tokens=self.facts.context_tokens, rows=self.rows
+            )
+        if matcher is None:
+            return chain
+        return ConstrainedSampler(
+            matcher, chain, sampling, size=self.facts.vocabulary, end=end, rows=self.rows
         )
 
     def logprob(self, row: int, token: int, num_top: int) -> Logprob:
         num_top = min(num_top, self.facts.vocabulary)
-        return logprob_of(self.rows()[row], token, num_top, lambda t: _piece(self._vocab, t, special=True))
+        return logprob_of(self.rows()[row], token, num_top, lambda t: spell(self._vocab, t, special=True))
 
     def rows(self) -> npt.NDArray[np.float32]:
         """Logits of the last decode, shape (rows wanted, vocabulary); valid until the next decode."""
@@ -157,6 +166,7 @@ class LlamaEngine:
         return np.frombuffer(memory, np.float32).reshape(count, self.facts.vocabulary)
 
     def close(self) -> None:
+        self.embedder.close()
         L.llama_free(self._context)
         L.llama_model_free(self._model)
 
@@ -260,9 +270,17 @@ def _new_context(model: Any, settings: Settings) -> tuple[Any, int]:
 def _num_cache_lanes(model: Any, settings: Settings) -> int:
     """None where no part of a lane can be shared: recurrent layers keep one state for all its tokens, and
     a sliding window overwrites the cells it has left."""
-    if L.llama_model_is_recurrent(model) or L.llama_model_is_hybrid(model) or L.llama_model_n_swa(model) > 0:
+    if not _shares_parts(model):
         return 0
     return max(0, min(settings.num_cache_lanes, int(L.llama_max_parallel_sequences()) - settings.num_lanes))
+
+
+def _shares_parts(model: Any) -> bool:
+    return not _is_recurrent(model) and L.llama_model_n_swa(model) == 0
+
+
+def _is_recurrent(model: Any) -> bool:
+    return bool(L.llama_model_is_recurrent(model) or L.llama_model_is_hybrid(model))
 
 
 def _num_threads(settings: Settings) -> int:
@@ -277,6 +295,9 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         context_tokens=context_tokens,
         num_lanes=settings.num_lanes,
         num_cache_lanes=_num_cache_lanes(model, settings),
+        shares_parts=_shares_parts(model),
+        steps_back=not _is_recurrent(model),
+        stash_bytes=settings.stash_bytes,
         total_cells=int(L.llama_n_ctx(context)),
         batch_tokens=settings.batch_tokens,
         num_threads=_num_threads(settings),
@@ -285,25 +306,16 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         vocabulary=vocabulary,
         weights_bytes=int(L.llama_model_size(model)),
         template=template.decode("utf-8", "replace") if template else None,
-        bos_text=_special_text(vocab, L.llama_vocab_bos(vocab)),
-        eos_text=_special_text(vocab, L.llama_vocab_eos(vocab)),
+        bos_text=special_text(vocab, L.llama_vocab_bos(vocab)),
+        eos_text=special_text(vocab, L.llama_vocab_eos(vocab)),
     )
+
+
+def _bytes_of(array: npt.NDArray[np.uint8]) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
 
 
 def _meta(model: Any, key: bytes) -> str:
     buffer = ctypes.create_string_buffer(200)
     length = L.llama_model_meta_val_str(model, key, buffer, len(buffer))
     return buffer.value.decode("utf-8", "replace") if length > 0 else "unknown"
-
-
-def _special_text(vocab: Any, token: int) -> str:
-    return _piece(vocab, token, special=True).decode("utf-8", "replace") if token >= 0 else ""
-
-
-def _piece(vocab: Any, token: int, *, special: bool) -> bytes:
-    buffer = ctypes.create_string_buffer(64)
-    length = L.llama_token_to_piece(vocab, token, buffer, len(buffer), 0, special)
-    if length < 0:
-        buffer = ctypes.create_string_buffer(-length)
-        length = L.llama_token_to_piece(vocab, token, buffer, len(buffer), 0, special)
-    return buffer.raw[:length]

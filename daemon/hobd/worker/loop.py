@@ -7,7 +7,8 @@ Sleeps without wake-ups while idle. Made and run by worker/__main__.py.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 
 import msgspec
@@ -15,13 +16,15 @@ import msgspec
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
 from hobd.worker.drafter import Drafter
-from hobd.worker.engine import Engine, Interrupted, MemoryShort, Sampler, Slice
+from hobd.worker.engine import Engine, Interrupted, MemoryShort, Sampler, Slice, Stowed
 from hobd.worker.guesswork import Guesswork
-from hobd.worker.lanes import Copy, Forget, Trim
+from hobd.worker.lanes import Change, Copy, Discard, Fetch, Forget, Stow, Trim
 from hobd.worker.plan import Plan, Sampled, Work
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason
 from hobd.worker.threads import Threads
+from hobd.worker.vector_job import VectorJob
+from hobd.worker.vectors import VectorWork
 
 # Prompt tokens computed in a step in which somebody waits for the next token, until steps have been timed.
 CHUNK_TOKENS = 128
@@ -42,6 +45,8 @@ class Loop:
         self._scheduler = Scheduler(
             num_lanes=facts.num_lanes,
             num_cache_lanes=facts.num_cache_lanes,
+            stash_bytes=facts.stash_bytes,
+            shares_parts=facts.shares_parts,
             total_cells=facts.total_cells,
             context_tokens=facts.context_tokens,
             batch_tokens=facts.batch_tokens,
@@ -50,8 +55,10 @@ class Loop:
         )
         self._guesswork = Guesswork(drafter, self._scheduler.pace, facts.context_tokens)
         self._threads = Threads(facts.num_threads if facts.computes_on_cpu else 1)
+        self._stash: dict[int, Stowed] = {}
         self._answers: dict[int, Answer] = {}
-        self._inbox: SimpleQueue[Answer | int | None] = SimpleQueue()
+        self._vectors = VectorWork(engine.embedder, send, chunk_tokens=CHUNK_TOKENS)
+        self._inbox: SimpleQueue[Answer | VectorJob | int | None] = SimpleQueue()
         # Ids whose prompt is being computed right now: only these are worth interrupting a step for.
         self._in_prefill: frozenset[int] = frozenset()
         self._unsent: dict[int, Answer] = {}  # answers with text that was not emitted yet
@@ -60,13 +67,13 @@ class Loop:
         self._ends: list[m.End] = []
         self._begun: list[int] = []
 
-    def submit(self, answer: Answer) -> None:
-        self._inbox.put(answer)
+    def submit(self, work: Answer | VectorJob) -> None:
+        self._inbox.put(work)
 
     def cancel(self, id: int) -> None:
         """Ends an answer before the next step; a prompt of its own being computed is cut short."""
         self._inbox.put(id)
-        if id in self._in_prefill:
+        if id in self._in_prefill and self._engine.facts.steps_back:
             self._engine.interrupt()
 
     def stop(self) -> None:
@@ -85,9 +92,10 @@ class Loop:
                 return
             self._guesswork.guess(answer.sequence for answer in self._answers.values())
             plan = self._scheduler.plan()
-            is_idle = plan is None
             if plan is not None:
                 self._step(plan)
+            self._step_vectors(plan)
+            is_idle = plan is None and not self._vectors
             self._emit()
 
     # ------------------------------------------------------------------ receive
@@ -101,6 +109,9 @@ class Loop:
                 return False
             if isinstance(item, int):
                 self._end_cancelled(item)
+            elif isinstance(item, VectorJob):
+                if (end := self._vectors.submit(item)) is not None:
+                    self._ends.append(end)
             else:
                 self._answers[item.sequence.id] = item
                 self._guesswork.meet(item.sequence)
@@ -112,11 +123,14 @@ class Loop:
         if answer is not None:
             self._scheduler.finish(id)
             self._end(answer, EndReason.CANCELLED)
+        elif (end := self._vectors.cancel(id)) is not None:
+            self._ends.append(end)
 
     # ------------------------------------------------------------------ step
 
     def _step(self, plan: Plan) -> None:
-        self._change_lanes(plan)
+        for change in plan.changes:
+            self._change_lane(change)
         if not plan.work:
             return
         now_ns = time.monotonic_ns()
@@ -130,7 +144,8 @@ class Loop:
             self._emit()  # before the decode: whoever makes it die is then known to have had a lane
         self._in_prefill = frozenset(work.sequence.id for work in plan.work if work.is_prompt)
         try:
-            self._decode(slices)
+            with self._watched():  # the decode alone: all threads work at it
+                self._engine.decode(slices)
         except Interrupted:
             return
         except MemoryShort:
@@ -144,24 +159,50 @@ class Loop:
             self._scheduler.note_step(plan, (time.monotonic_ns() - now_ns) // 1000)
         self._take(self._scheduler.commit(plan, sampled))
 
-    def _decode(self, slices: list[Slice]) -> None:
-        """Raises what the engine's decode does. Only the decode is timed: all threads work at it."""
+    def _step_vectors(self, plan: Plan | None) -> None:
+        """What there is to do for vectors beside the answers of `plan`, in a decode of its own."""
+        parts = self._vectors.plan(
+            min((work.sequence.priority for work in plan.work), default=None) if plan else None
+        )
+        if not parts:
+            return
+        self._begun += self._vectors.start(parts)
+        if self._begun:
+            self._emit()
+        self._in_prefill = frozenset(part.item.owner for part in parts)
+        try:
+            with self._watched():
+                self._ends += self._vectors.compute(parts)
+        except Interrupted:
+            return
+        finally:
+            self._in_prefill = frozenset()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Looks what the threads get of the cores, and computes with fewer or more from then on."""
         began_ns, cpu_ns = time.monotonic_ns(), time.process_time_ns()
-        self._engine.decode(slices)
+        yield
         wall_us = (time.monotonic_ns() - began_ns) // 1000
         if self._threads.note(wall_us, (time.process_time_ns() - cpu_ns) // 1000):
             self._engine.use_threads(self._threads.num)
             self._guesswork.use_threads(self._threads.num)
 
-    def _change_lanes(self, plan: Plan) -> None:
-        for change in plan.changes:
-            match change:
-                case Forget():
-                    self._engine.forget(change.lane)
-                case Copy():
-                    self._engine.copy(change.source, change.target, change.count)
-                case Trim():
-                    self._engine.trim(change.lane, change.length)
+    def _change_lane(self, change: Change) -> None:
+        match change:
+            case Forget():
+                self._engine.forget(change.lane)
+            case Copy():
+                self._engine.copy(change.source, change.target, change.count)
+            case Trim():
+                self._engine.trim(change.lane, change.length)
+            case Stow():
+                self._stash[change.key] = stowed = self._engine.stow(change.lane)
+                self._scheduler.note_stowed(change.key, stowed.nbytes)
+            case Fetch():
+                self._engine.fetch(self._stash[change.key], change.lane, change.count)
+            case Discard():
+                del self._stash[change.key]
 
     def _sample(self, plan: Plan) -> list[list[int]]:
         """For each work that wants logits the tokens of its rows, as far as its drafts were right."""
@@ -203,6 +244,9 @@ class Loop:
         self._unsent.pop(answer.sequence.id, None)
         self._guesswork.leave(answer.sequence)
         last, end = answer.end(reason, time.monotonic_ns())
+        if answer.fault:  # an End would call it whole; the error ends it for the broker as well
+            self._send(m.Refused(end.id, "InvalidRequest", answer.fault))
+            return
         if last is not None:
             self._deltas.append(last)
         self._ends.append(end)
@@ -216,7 +260,9 @@ class Loop:
         if not is_urgent and (not self._unsent or now_ns - self._emitted_ns < EMIT_EVERY_NS):
             return
         deltas = self._deltas + [d for answer in self._unsent.values() if (d := answer.delta()) is not None]
-        tally = self._scheduler.tally(self._threads.num)
+        tally = self._scheduler.tally(
+            self._threads.num, vectors=(self._vectors.num_running, self._vectors.num_queued)
+        )
         if self._guesswork.problem:
             tally = msgspec.structs.replace(tally, draft_problem=self._guesswork.problem)
         self._send(m.Step(self._begun, deltas, self._ends, tally))

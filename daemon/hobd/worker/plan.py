@@ -24,6 +24,7 @@ class Work:
     count: int
     num_rows: int
     drafts: Tokens[int] = field(default=(), repr=False)
+    halts: bool = False  # after it the lane's state is worth keeping
 
     @property
     def is_prompt(self) -> bool:
@@ -72,9 +73,15 @@ def next_token(sequence: Sequence, drafts: Tokens[int] = ()) -> Work:
     return Work(sequence, sequence.num_computed, count, count, drafts)
 
 
-def chunk(sequence: Sequence, limit: int) -> Work:
-    """As much of a prompt as the limit allows; its last token wants logits."""
+def chunk(sequence: Sequence, limit: int, *, halts: bool = False) -> Work:
+    """As much of a prompt as the limit allows; its last token wants logits.
+
+    `halts`: the last token comes in a step of its own. Only what is wholly part of a prompt and leaves its
+    last token to compute is of use to whom asks the same again.
+    """
     left = len(sequence.tokens) - sequence.num_computed
+    if halts and 1 < left <= limit + 1:
+        return Work(sequence, sequence.num_computed, left - 1, 0, halts=True)
     return Work(sequence, sequence.num_computed, min(limit, left), int(limit >= left))
 
 

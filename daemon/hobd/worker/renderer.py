@@ -1,11 +1,11 @@
-"""The processes that render templates: a zygote that knows jinja2, and the expendable child it forks.
+"""The processes for templates and grammars: a zygote that knows the libraries, and the child it forks.
 
-Must hold no descriptor but its own socket, and must end with the worker. A template can kill the child
-by its limits; the zygote never sees a template, so there is always another child. Started by template.py.
+Must hold no descriptor but its own socket, and must end with the worker. A template or a grammar can
+kill the child; the zygote never sees one, so there is always another child. Started by template.py.
 
     worker ──control── zygote         one byte: "the child is dead or to be killed, fork another"
        │                 │ forks      back: its pid, how the last one ended, and a new data socket
-       └─────data────  child          Ask, then Done or Failed; one socket for one child's life,
+       └─────data────  child          Ask or Trial, then Done or Failed; one socket for one child,
                                       so that half a frame of a dead child cannot confuse the next
 """
 
@@ -19,12 +19,12 @@ import signal
 import socket
 import struct
 from collections.abc import Callable
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 
 from hobd.sandbox.hygiene import die_with_parent
-from hobd.wire.messages import Value
+from hobd.wire.messages import Constraint, Value
 
 CPU_SECONDS = 2
 MEMORY_BYTES = 512 << 20
@@ -41,6 +41,8 @@ RESERVED_NAMES = frozenset(
         "strftime_now",
     )
 )
+# A thread's stack where the system sets no limit.
+_STACK_BYTES = 2 << 20
 #: How a child ends that ran out of memory.
 EXIT_NO_MEMORY = 12
 LENGTH = struct.Struct("<I")
@@ -48,7 +50,7 @@ LENGTH = struct.Struct("<I")
 BORN = struct.Struct("<ii")
 
 
-class Ask(Value, frozen=True):
+class Ask(Value, frozen=True, tag="ask"):
     """One conversation to render; messages, tools and arguments are JSON."""
 
     template: str
@@ -59,6 +61,12 @@ class Ask(Value, frozen=True):
     continue_last: bool
     bos: str
     eos: str
+
+
+class Trial(Value, frozen=True, tag="trial"):
+    """A constraint to compile, to see what becomes of the process that does."""
+
+    constraint: Constraint
 
 
 class Done(Value, frozen=True, tag="done"):
@@ -73,9 +81,10 @@ class Failed(Value, frozen=True, tag="failed"):
     line: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] = 0
 
 
-Respond = Callable[[Ask], Done | Failed]
+#: Who answers which question.
+Responders = dict[type[Value], Callable[[Any], Done | Failed]]
 _ENCODER = msgspec.msgpack.Encoder()
-_ASKED = msgspec.msgpack.Decoder(Ask)
+_ASKED: msgspec.msgpack.Decoder[Ask | Trial] = msgspec.msgpack.Decoder(Ask | Trial)
 
 
 def frame(value: Value) -> bytes:
@@ -92,15 +101,16 @@ def run_zygote(control: socket.socket, worker_pid: int) -> NoReturn:
         _shed_inheritance(control.fileno())
         die_with_parent(worker_pid)
         # Imported here: the worker never pays for it, and each child is born with it.
-        from hobd.worker.jinja import respond, warm_up
+        from hobd.worker import constraint, jinja
 
-        warm_up()
-        _breed(control, respond)
+        jinja.warm_up()
+        constraint.warm_up()
+        _breed(control, {Ask: jinja.respond, Trial: constraint.rehearse})
     except BaseException:  # there is no one to tell, and above this frame lies the worker's own stack
         os._exit(1)
 
 
-def _breed(control: socket.socket, respond: Respond) -> NoReturn:
+def _breed(control: socket.socket, responders: Responders) -> NoReturn:
     zygote_pid = os.getpid()
     status = 0
     while True:
@@ -109,7 +119,7 @@ def _breed(control: socket.socket, respond: Respond) -> NoReturn:
         if pid == 0:
             control.close()
             there.close()
-            _run_child(here, zygote_pid, respond)
+            _run_child(here, zygote_pid, responders)
         here.close()
         socket.send_fds(control, [BORN.pack(pid, status)], [there.fileno()])
         there.close()
@@ -127,6 +137,7 @@ def _shed_inheritance(keep_fd: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is the daemon's to answer
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     # 0 to 2 become a pipe that nobody reads: a traceback, which could hold text of a prompt, goes nowhere.
     reader, writer = os.pipe()
     os.close(reader)
@@ -139,11 +150,11 @@ def _shed_inheritance(keep_fd: int) -> None:
 # ------------------------------------------------------------------ child
 
 
-def _run_child(sock: socket.socket, zygote_pid: int, respond: Respond) -> NoReturn:
+def _run_child(sock: socket.socket, zygote_pid: int, responders: Responders) -> NoReturn:
     try:
         die_with_parent(zygote_pid)
         _limit_for_life()
-        _answer_all(sock, respond)
+        _answer_all(sock, responders)
     except MemoryError:
         os._exit(EXIT_NO_MEMORY)
     except BaseException:
@@ -151,15 +162,19 @@ def _run_child(sock: socket.socket, zygote_pid: int, respond: Respond) -> NoRetu
     os._exit(0)
 
 
-def _answer_all(sock: socket.socket, respond: Respond) -> None:
+def _answer_all(sock: socket.socket, responders: Responders) -> None:
     stream = sock.makefile("rb")
     while len(head := stream.read(LENGTH.size)) == LENGTH.size:
-        _limit_next_render()
+        _limit_next_answer()
         ask = _ASKED.decode(stream.read(LENGTH.unpack(head)[0]))
-        sock.sendall(frame(respond(ask)))
+        sock.sendall(frame(responders[type(ask)](ask)))
 
 
 def _limit_for_life() -> None:
+    # Half of the stack that the worker's threads have: what compiles here has room to compile there.
+    stack, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    available = stack if stack != resource.RLIM_INFINITY else _STACK_BYTES
+    resource.setrlimit(resource.RLIMIT_STACK, (available // 2, hard))
     # Whatever a template breaks out to: no files, no processes, and not much memory.
     memory = _address_space_bytes() + MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -167,7 +182,7 @@ def _limit_for_life() -> None:
         resource.setrlimit(name, (0, 0))
 
 
-def _limit_next_render() -> None:
+def _limit_next_answer() -> None:
     """The kernel counts whole seconds of a process's life, so the limit moves with what was used before."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

@@ -20,6 +20,7 @@ from hobd.wire.messages import Logprob, Sampling
 from hobd.worker.llama import L
 
 Row = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
 _CANDIDATE = np.dtype([("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
 
 
@@ -41,6 +42,8 @@ def uniform(seed: int, position: int) -> float:
 
 class ChainSampler:
     """One sequence's sampler chain. `rows` gives the logits of the last decode, shape (n, vocabulary)."""
+
+    fault = ""  # there is nothing that it cannot do
 
     def __init__(
         self,
@@ -64,7 +67,11 @@ class ChainSampler:
                 self.accept(token)
 
     def draw(self, row: int, position: int) -> int:
-        left = self._apply(self._rows()[row])
+        return self.choose(self._rows()[row], position)
+
+    def choose(self, logits: Row, position: int, among: Ids | None = None) -> int:
+        """The token for these logits; only those `among`, if given, are candidates."""
+        left = self._apply(logits, among)
         if self._array.selected >= 0:  # mirostat chooses by itself
             return int(left["id"][self._array.selected])
         if self._sampling.temperature <= 0:
@@ -84,11 +91,13 @@ class ChainSampler:
             L.llama_sampler_free(self._chain)
             self._chain = None
 
-    def _apply(self, logits: Row) -> npt.NDArray[np.void]:
-        """What the chain leaves of all tokens, with their reshaped logits."""
-        candidates, array = self._candidates, self._array
-        candidates["id"] = self._ids
-        candidates["logit"] = logits
+    def _apply(self, logits: Row, among: Ids | None) -> npt.NDArray[np.void]:
+        """What the chain leaves of the candidates, with their reshaped logits."""
+        array = self._array
+        # Fewer candidates, and not all with some at minus infinity: of those, samplers make NaN.
+        candidates = self._candidates if among is None else self._candidates[: len(among)]
+        candidates["id"] = self._ids if among is None else among
+        candidates["logit"] = logits if among is None else logits[among]
         array.data = ctypes.cast(candidates.ctypes.data, L.llama_token_data_p)
         array.size = len(candidates)
         array.selected = -1
@@ -96,6 +105,72 @@ class ChainSampler:
         L.llama_sampler_apply(self._chain, ctypes.byref(array))
         offset = (ctypes.addressof(array.data.contents) - candidates.ctypes.data) // _CANDIDATE.itemsize
         return candidates[offset : offset + array.size]
+
+
+class ConstrainedSampler:
+    """Lets a chain, or greed where there is none, choose among the tokens that a grammar allows.
+
+    `matcher` is an LLMatcher, which knows how far into the grammar the answer is. When the grammar is
+    complete it allows the ends of generation alone, of which `end` is one. Where a logit bias bans all that
+    the grammar allows, the grammar wins.
+    """
+
+    def __init__(
+        self,
+        matcher: Any,
+        chain: ChainSampler | None,
+        sampling: Sampling,
+        *,
+        size: int,
+        end: int,
+        rows: Callable[[], Row],
+    ) -> None:
+        self._matcher = matcher
+        self._chain = chain
+        self._size = size
+        self._end = end
+        self._rows = rows
+        self._mask = np.zeros(-(-size // 32) * 4, np.uint8)
+        self._banned = [token for token, bias in sampling.logit_bias if bias == -np.inf]
+        self.fault = ""
+
+    def draw(self, row: int, position: int) -> int:
+        allowed = self._allowed()
+        if self._matcher.is_stopped():
+            return self._stop()
+        if len(allowed) == 1:
+            return int(allowed[0])
+        logits = self._rows()[row]
+        if self._chain is None:
+            return int(allowed[logits[allowed].argmax()])
+        if self._banned:
+            left = allowed[~np.isin(allowed, self._banned)]
+            if len(left) == 0:
+                return int(allowed[logits[allowed].argmax()])
+            allowed = left
+        return self._chain.choose(logits, position, allowed)
+
+    def accept(self, token: int) -> None:
+        self._matcher.consume_token(token)
+        if self._chain is not None:
+            self._chain.accept(token)
+
+    def close(self) -> None:
+        self._matcher = None
+        if self._chain is not None:
+            self._chain.close()
+
+    def _allowed(self) -> Ids:
+        """The tokens that may come next. May stop the matcher, when a limit of its own is reached."""
+        if not self._matcher.is_stopped():
+            self._matcher.unsafe_compute_mask_ptr(self._mask.ctypes.data, self._mask.nbytes)
+        return np.flatnonzero(np.unpackbits(self._mask, count=self._size, bitorder="little").view(np.bool_))
+
+    def _stop(self) -> int:
+        """Nothing may follow: the grammar is complete, was ended before, or cannot go on."""
+        if self._matcher.is_error():
+            self.fault = "the response_format has become too ambiguous or complex to go on; simplify it"
+        return self._end
 
 
 def logprob_of(logits: Row, token: int, num_top: int, piece: Callable[[int], bytes]) -> Logprob:

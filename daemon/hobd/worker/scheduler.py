@@ -47,12 +47,15 @@ class Scheduler:
         chunk_tokens: int,
         is_end: Callable[[int], bool],
         num_cache_lanes: int = 0,
+        stash_bytes: int = 0,
+        shares_parts: bool = True,
         min_shared: int = MIN_SHARED_TOKENS,
         patience_steps: int = _PATIENCE_STEPS,
     ) -> None:
         """`chunk_tokens` bounds the prompt tokens of a step in which others wait, until steps were timed.
 
-        Without cache lanes nothing is shared or kept.
+        What is kept of ended sequences lies in the cache lanes, or in `stash_bytes` of memory, or nowhere.
+        Without `shares_parts` a lane is of use as a whole or not at all.
         """
         if context_tokens > total_cells:
             raise ValueError(f"a sequence of {context_tokens} tokens can never fit {total_cells} cells")
@@ -63,8 +66,8 @@ class Scheduler:
         self._num_lanes = num_lanes
         self._batch_tokens = batch_tokens
         self._is_end = is_end
-        self._cache = PrefixCache(min_shared)
-        self._can_share = num_cache_lanes > 0
+        self._cache = PrefixCache(min_shared, stash_bytes, shares_parts=shares_parts)
+        self._keeps = num_cache_lanes > 0 or (stash_bytes > 0 and not shares_parts)
         self._lanes = Lanes(num_lanes + num_cache_lanes, total_cells, self._cache)
         self._cells = self._lanes.cells
         self.pace = Pace(chunk_tokens, batch_tokens)
@@ -87,7 +90,7 @@ class Scheduler:
             raise ValueError(
                 f"{len(sequence.tokens)} tokens leave no room in a context of {self.context_tokens}"
             )
-        if not self._can_share:
+        if not self._keeps:
             sequence.domain = ""
         self._arrivals += 1
         sequence.arrival = self._arrivals
@@ -112,6 +115,7 @@ class Scheduler:
     def plan(self) -> Plan | None:
         """The next step, or None when there is nothing to compute."""
         self._turns.note_step(self._queued)
+        self._lanes.stow_idle()
         work = self._plan_prefill(self._plan_decode())
         has_room = self._lanes.make_room(num_tokens(work))
         assert has_room, "more was planned than there are cells"
@@ -126,12 +130,15 @@ class Scheduler:
         `sampled` has for each work that wanted logits the tokens of its rows, up to and with the first
         that was not guessed.
         """
+        self._cache.note_computed(num_tokens(plan.work))
         tokens = iter(sampled)
         outcomes: list[Sampled] = []
         row = 0
         for work in plan.work:
             if not work.drafts:
                 self._book(work.sequence, work.count)
+            if work.halts:
+                self._lanes.checkpoint(work.sequence)
             if work.num_rows:
                 outcomes += self._take_all(work, row, next(tokens))
                 row += work.num_rows
@@ -140,6 +147,10 @@ class Scheduler:
     def note_step(self, plan: Plan, duration_us: int) -> None:
         """How long the engine took for a plan: the chunks of prompts follow the machine."""
         self.pace.note(plan.num_prompt, duration_us, is_mixed=plan.has_answers, num_drafts=plan.num_drafts)
+
+    def note_stowed(self, key: int, num_bytes: int) -> None:
+        """What the engine stowed under a key takes so much memory."""
+        self._cache.stash.note_bytes(key, num_bytes)
 
     def relieve(self) -> bool:
         """The engine found no room: what is cached goes, then the last in rank. False if it is alone."""
@@ -152,14 +163,15 @@ class Scheduler:
 
     # ------------------------------------------------------------------ what others may look at
 
-    def tally(self, num_threads: int = 0) -> Tally:
-        """How full it is and what it has done."""
+    def tally(self, num_threads: int = 0, vectors: tuple[int, int] = (0, 0)) -> Tally:
+        """How full it is and what it has done; `vectors` are jobs that run and wait beside the answers."""
         return Tally(
-            num_running=len(self._running),
-            num_queued=len(self._queued),
+            num_running=len(self._running) + vectors[0],
+            num_queued=len(self._queued) + vectors[1],
             num_threads=num_threads,
             used_cells=self._cells.used,
             cached_cells=self._lanes.num_cached(lanes_of(self._running)),
+            stash_bytes=self._cache.stash.num_bytes,
             num_prompt_tokens=self._num_prompt_tokens,
             num_cached_tokens=self._num_cached_tokens,
             num_drafted_tokens=self._num_drafted_tokens,
@@ -211,7 +223,7 @@ class Scheduler:
                 order.sort(key=self._turns.key)  # its caller has been served now
             budget = min(budget, self._cells_left(num_tokens(work, chunks)))
             if budget > 0:
-                chunks.append(chunk(sequence, budget))
+                chunks.append(chunk(sequence, budget, halts=not self._cache.shares_parts))
         return work + chunks
 
     def _budget(self, sequence: Sequence, answering: list[Work], chunks: list[Work]) -> int:
@@ -255,7 +267,7 @@ class Scheduler:
         needed = self._cells.held_by(lanes) + sum(len(other.tokens) - other.num_computed for other in beside)
         needed += len(sequence.tokens)
         match = self._cache.find(sequence, self._running)
-        if match is not None:
+        if match is not None and match.lane is not None:
             needed -= match.count - self._cells.not_held_by(lanes, match.lane, match.count)
         # Alone it may fill the cache to the brim; beside others one cell more leaves them a step.
         return needed + (1 if beside else 0) <= self.total_cells

@@ -15,6 +15,7 @@ from hobd.wire import messages as m
 from hobd.wire.framing import FrameReader, encode
 from hobd.worker.draft_model import load_draft
 from hobd.worker.drafter import Drafter
+from hobd.worker.embedder import Span
 from hobd.worker.engine import Engine, EngineError, FileUnusable, Loader, Settings, Slice
 from hobd.worker.intake import Intake
 from hobd.worker.loop import Loop
@@ -90,11 +91,15 @@ def _await_load(messages: Iterator[m.Message]) -> Settings | None:
         kv_cells=message.kv_cells,
         degraded=message.degraded,
         speculates=message.speculates,
+        stash_bytes=message.stash_bytes,
     )
 
 
 def _probe(engine: Engine) -> None:
     """One decode. A build that this processor cannot run dies here, where the broker knows what it means."""
+    if not engine.facts.can_generate:
+        engine.embedder.compute([Span(0, 0, [0], 1)], is_ranking=engine.facts.has_ranking)
+        return
     engine.decode([Slice(0, 0, [0], 1)])
     engine.greedy(1)
     engine.forget(0)
@@ -120,6 +125,10 @@ def _ready(engine: Engine, draft_problem: str) -> m.Ready:
         weights_bytes=facts.weights_bytes,
         has_template=facts.template is not None,
         draft_problem=draft_problem,
+        can_generate=facts.can_generate,
+        embedding_width=facts.embedding_width,
+        has_ranking=facts.has_ranking,
+        has_infill=facts.fim is not None,
     )
 
 

@@ -1,7 +1,7 @@
-"""The worker's hold on chat templates: asks the renderer's processes, and believes nothing they say.
+"""The worker's hold on what is hostile: asks the renderer's processes, and believes nothing they say.
 
-Must not import jinja2, nor ever pass on words that could be a prompt's: errors are sentences of this
-file. Made by worker/__main__.py before any thread exists; called by worker/intake.py's one thread.
+Must not import jinja2, nor ever pass on words that could be a prompt's: errors about templates are sentences
+of this file. Made by worker/__main__.py before any thread exists; called by worker/intake.py's one thread.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import NoReturn
 
 import msgspec
 
+from hobd.wire.messages import Constraint
+from hobd.worker.engine import ConstraintUnusable
 from hobd.worker.renderer import (
     BORN,
     CPU_SECONDS,
@@ -27,6 +29,7 @@ from hobd.worker.renderer import (
     Ask,
     Done,
     Failed,
+    Trial,
     frame,
     run_zygote,
 )
@@ -35,6 +38,8 @@ WALL_SECONDS = 10.0
 _MAX_FRAME_BYTES = MAX_OUTPUT_BYTES + 64
 #: How a child ends that someone else killed: the user, or the kernel when memory is short.
 _KILLED = (-signal.SIGKILL, -signal.SIGTERM)
+#: How a child ended that did not speak as agreed: as if by an error.
+_NONSENSE = 1 << 8
 _ANSWERED: msgspec.msgpack.Decoder[Done | Failed] = msgspec.msgpack.Decoder(Done | Failed)
 
 
@@ -49,6 +54,14 @@ class TemplateError(Exception):
 
 class _Died(Exception):
     """The child closed its end."""
+
+
+class _Lost(Exception):
+    """A question got no answer. `status`: how the child ended; None when it was not done in time."""
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__()
+        self.status = status
 
 
 def template_digest(template: str) -> str:
@@ -68,7 +81,7 @@ def start_renderer() -> Renderer:
 
 
 class Renderer:
-    """Renders in another process, which may die of it; the next call gets a new one."""
+    """Renders and rehearses in another process, which may die of it; the next call gets a new one."""
 
     __slots__ = ("_child", "_control", "_zygote_pid")
 
@@ -100,10 +113,24 @@ class Renderer:
             bos=bos,
             eos=eos,
         )
-        answer = self._exchange(frame(ask), time.monotonic() + WALL_SECONDS)
+        try:
+            answer = self._exchange(frame(ask), time.monotonic() + WALL_SECONDS)
+        except _Lost as lost:
+            raise TemplateError(*_epitaph(lost.status)) from None
         if isinstance(answer, Failed):
             raise _explain(answer, template)
         return answer.text
+
+    def rehearse(self, constraint: Constraint) -> None:
+        """Returns when it was compiled within limits; else raises ConstraintUnusable."""
+        try:
+            answer = self._exchange(frame(Trial(constraint)), time.monotonic() + WALL_SECONDS)
+        except _Lost:
+            raise ConstraintUnusable(
+                f"{constraint.field} takes too much time or memory to compile; simplify it"
+            ) from None
+        if isinstance(answer, Failed):
+            raise ConstraintUnusable("".join(c if c.isprintable() else "?" for c in answer.detail))
 
     def close(self) -> None:
         """Ends both processes. The worker's own end does the same."""
@@ -120,12 +147,12 @@ class Renderer:
         except _Died:
             status = self._replace_child()
         if os.waitstatus_to_exitcode(status) not in _KILLED:
-            raise TemplateError(*_epitaph(status))
+            raise _Lost(status)
         # The template did nothing to it: it may have been dead before the question came. Once more.
         try:
             return self._ask(question, deadline)
         except _Died:
-            raise TemplateError(*_epitaph(self._replace_child())) from None
+            raise _Lost(self._replace_child()) from None
 
     def _ask(self, question: bytes, deadline: float) -> Done | Failed:
         try:
@@ -134,12 +161,10 @@ class Renderer:
             return self._read(child, deadline)
         except TimeoutError:
             self._replace_child()
-            raise TemplateError(
-                f"the model's chat template was not done after {WALL_SECONDS:.0f} s; send less, or try again"
-            ) from None
+            raise _Lost(None) from None
         except msgspec.DecodeError:
             self._replace_child()
-            raise TemplateError(_BROKEN, "ModelUnusable") from None
+            raise _Lost(_NONSENSE) from None
 
     def _read(self, child: socket.socket, deadline: float) -> Done | Failed:
         (length,) = LENGTH.unpack(_receive(child, LENGTH.size, deadline))
@@ -261,7 +286,12 @@ def _is_constant_of(template: str, words: str) -> bool:
     return words.isprintable() and re.search(rf"""(["']){re.escape(words)}\1""", template) is not None
 
 
-def _epitaph(status: int) -> tuple[str, str]:
+def _epitaph(status: int | None) -> tuple[str, str]:
+    if status is None:
+        return (
+            f"the model's chat template was not done after {WALL_SECONDS:.0f} s; send less, or try again",
+            "InvalidRequest",
+        )
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGXCPU:
         return (

@@ -49,7 +49,12 @@ class TextStream:
         """The text that one more token makes certain. After a stop: nothing more, and the same `stopped`."""
         if self._stopped is not None:
             return self._stopped
-        text = self._decode(piece)
+        return self.push_text(self._decode(piece))
+
+    def push_text(self, text: str) -> TextPush:
+        """The same for text that was decoded elsewhere."""
+        if self._stopped is not None:
+            return self._stopped
         if not text:
             return _NOTHING
         if not self._stop:

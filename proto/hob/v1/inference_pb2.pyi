@@ -30,6 +30,12 @@ class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FINISH_REASON_TOOL_CALLS: _ClassVar[FinishReason]
     FINISH_REASON_CANCELLED: _ClassVar[FinishReason]
     FINISH_REASON_DEADLINE: _ClassVar[FinishReason]
+
+class RerankMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RERANK_METHOD_UNSPECIFIED: _ClassVar[RerankMethod]
+    RERANK_METHOD_RANKING_HEAD: _ClassVar[RerankMethod]
+    RERANK_METHOD_COSINE: _ClassVar[RerankMethod]
 PRIORITY_CLASS_UNSPECIFIED: PriorityClass
 PRIORITY_CLASS_INTERACTIVE: PriorityClass
 PRIORITY_CLASS_NORMAL: PriorityClass
@@ -45,6 +51,9 @@ FINISH_REASON_CONTEXT_FULL: FinishReason
 FINISH_REASON_TOOL_CALLS: FinishReason
 FINISH_REASON_CANCELLED: FinishReason
 FINISH_REASON_DEADLINE: FinishReason
+RERANK_METHOD_UNSPECIFIED: RerankMethod
+RERANK_METHOD_RANKING_HEAD: RerankMethod
+RERANK_METHOD_COSINE: RerankMethod
 
 class RequestOptions(_message.Message):
     __slots__ = ("priority_class", "cache_domain", "incognito", "truncation_strategy", "max_queue_ms", "max_total_ms", "keep_alive_seconds", "client_request_id")
@@ -337,7 +346,7 @@ class Reasoning(_message.Message):
     def __init__(self, enabled: _Optional[bool] = ..., max_tokens: _Optional[int] = ...) -> None: ...
 
 class InfillRequest(_message.Message):
-    __slots__ = ("model", "prefix", "suffix", "context_files", "sampling", "limits", "options")
+    __slots__ = ("model", "prefix", "suffix", "context_files", "sampling", "limits", "options", "path")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PREFIX_FIELD_NUMBER: _ClassVar[int]
     SUFFIX_FIELD_NUMBER: _ClassVar[int]
@@ -345,6 +354,7 @@ class InfillRequest(_message.Message):
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
     model: str
     prefix: str
     suffix: str
@@ -352,7 +362,8 @@ class InfillRequest(_message.Message):
     sampling: Sampling
     limits: Limits
     options: RequestOptions
-    def __init__(self, model: _Optional[str] = ..., prefix: _Optional[str] = ..., suffix: _Optional[str] = ..., context_files: _Optional[_Iterable[_Union[ContextFile, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., options: _Optional[_Union[RequestOptions, _Mapping]] = ...) -> None: ...
+    path: str
+    def __init__(self, model: _Optional[str] = ..., prefix: _Optional[str] = ..., suffix: _Optional[str] = ..., context_files: _Optional[_Iterable[_Union[ContextFile, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., options: _Optional[_Union[RequestOptions, _Mapping]] = ..., path: _Optional[str] = ...) -> None: ...
 
 class ContextFile(_message.Message):
     __slots__ = ("path", "text")
@@ -455,18 +466,22 @@ class TokenLogprob(_message.Message):
     def __init__(self, token_id: _Optional[int] = ..., token: _Optional[bytes] = ..., logprob: _Optional[float] = ..., top: _Optional[_Iterable[_Union[TokenLogprob, _Mapping]]] = ...) -> None: ...
 
 class ToolCallDelta(_message.Message):
-    __slots__ = ("answer", "index", "id", "name", "arguments")
+    __slots__ = ("answer", "index", "id", "name", "arguments", "num_tokens", "logprobs")
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    NUM_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    LOGPROBS_FIELD_NUMBER: _ClassVar[int]
     answer: int
     index: int
     id: str
     name: str
     arguments: str
-    def __init__(self, answer: _Optional[int] = ..., index: _Optional[int] = ..., id: _Optional[str] = ..., name: _Optional[str] = ..., arguments: _Optional[str] = ...) -> None: ...
+    num_tokens: int
+    logprobs: _containers.RepeatedCompositeFieldContainer[TokenLogprob]
+    def __init__(self, answer: _Optional[int] = ..., index: _Optional[int] = ..., id: _Optional[str] = ..., name: _Optional[str] = ..., arguments: _Optional[str] = ..., num_tokens: _Optional[int] = ..., logprobs: _Optional[_Iterable[_Union[TokenLogprob, _Mapping]]] = ...) -> None: ...
 
 class Warning(_message.Message):
     __slots__ = ("code", "message")
@@ -595,12 +610,14 @@ class RerankRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., query: _Optional[str] = ..., documents: _Optional[_Iterable[str]] = ..., top_n: _Optional[int] = ..., options: _Optional[_Union[RequestOptions, _Mapping]] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
-    __slots__ = ("ranking", "receipt")
+    __slots__ = ("ranking", "receipt", "method")
     RANKING_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
     ranking: _containers.RepeatedCompositeFieldContainer[RankedDocument]
     receipt: Receipt
-    def __init__(self, ranking: _Optional[_Iterable[_Union[RankedDocument, _Mapping]]] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ...) -> None: ...
+    method: RerankMethod
+    def __init__(self, ranking: _Optional[_Iterable[_Union[RankedDocument, _Mapping]]] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., method: _Optional[_Union[RerankMethod, str]] = ...) -> None: ...
 
 class RankedDocument(_message.Message):
     __slots__ = ("document", "score")

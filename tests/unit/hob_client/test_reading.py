@@ -55,8 +55,35 @@ def test_logprobs_are_read_in_depth() -> None:
 
 
 def test_unknown_kind_of_event_is_skipped() -> None:
-    assert read_event(tool_call=inference_pb2.ToolCallDelta()) is None
     assert read_event() is None
+
+
+def test_calls_are_put_together_by_their_index() -> None:
+    pieces = [(0, "a", "f", '{"x"'), (0, "", "", ": 1}"), (1, "b", "g", "{}")]
+    answer = events.AnswerBuilder()
+    for index, id, name, arguments in pieces:
+        delta = inference_pb2.ToolCallDelta(index=index, id=id, name=name, arguments=arguments)
+        event = read_event(tool_call=delta)
+        assert event is not None and event.text == "" and "{" not in repr(event)
+        answer.add(event)
+    end = inference_pb2.AnswerEnd(finish_reason=inference_pb2.FINISH_REASON_TOOL_CALLS)
+    answer.add(read_event(done=inference_pb2.Done(answers=[end], receipt=inference_pb2.Receipt())))
+    whole = answer.finish()
+    assert [(call.id, call.name, call.parsed()) for call in whole.tool_calls] == [
+        ("a", "f", {"x": 1}),
+        ("b", "g", {}),
+    ]
+    assert whole.finish_reason == "tool_calls"
+
+
+def test_reasoning_is_kept_apart_from_the_answer() -> None:
+    answer = events.AnswerBuilder()
+    for text, is_reasoning in (("Hm.", True), ("Four.", False)):
+        answer.add(read_event(delta=inference_pb2.TokenDelta(text=text, is_reasoning=is_reasoning)))
+    answer.add(read_event(done=inference_pb2.Done(receipt=inference_pb2.Receipt())))
+    whole = answer.finish()
+    assert (whole.reasoning, whole.text) == ("Hm.", "Four.")
+    assert whole.message == {"role": "assistant", "content": "Four.", "reasoning": "Hm."}
 
 
 def test_enum_value_of_a_newer_daemon_is_readable() -> None:

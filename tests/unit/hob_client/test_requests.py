@@ -9,6 +9,7 @@ from hob.v1 import inference_pb2 as pb
 from hob_client.errors import InvalidRequest
 from hob_client.parameters import PARTS, Parameters, build_parts
 from hob_client.requests import chat_request, check_text, generate_request, token_ids
+from hob_client.texts import infill_request
 
 
 def test_parameters_and_contract_have_the_same_names() -> None:
@@ -30,6 +31,21 @@ def test_each_parameter_lands_in_its_part() -> None:
     assert parts["options"] == pb.RequestOptions(incognito=True, priority_class=pb.PRIORITY_CLASS_BATCH)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"json": True}, pb.ResponseFormat(json=pb.JsonFormat())),
+        ({"json": False}, None),
+        ({"json_schema": {"type": "null"}}, pb.ResponseFormat(json_schema='{"type": "null"}')),
+        ({"json_schema": "{}"}, pb.ResponseFormat(json_schema="{}")),
+        ({"regex": "a+"}, pb.ResponseFormat(regex="a+")),
+        ({"choice": ["a", "b"]}, pb.ResponseFormat(choice=pb.ChoiceFormat(choices=["a", "b"]))),
+    ],
+)
+def test_shape_of_the_answer_lands_in_its_part(parameters: dict[str, Any], expected: Any) -> None:
+    assert build_parts(parameters).get("response_format") == expected
+
+
 def test_unset_parameters_stay_unset() -> None:
     assert not build_parts({})["sampling"].HasField("temperature")
 
@@ -47,8 +63,11 @@ def test_single_stop_text_is_not_taken_for_its_letters() -> None:
         ({"dry": {"bse": 1}}, "dry"),
         ({"priority_class": "urgent"}, "interactive, normal, batch"),
         ({"truncation_strategy": "cut"}, "drop_oldest_messages, keep_end"),
+        ({"regex": "a", "json": True}, "an answer has one shape; choose one of regex, json"),
+        ({"choice": "abc"}, "choice must be a list"),
+        ({"json_schema": {"secret": object()}}, "json_schema holds what JSON has not"),
     ],
-    ids=["unknown", "type", "range", "nested", "priority", "truncation"],
+    ids=["unknown", "type", "range", "nested", "priority", "truncation", "shapes", "choice", "schema"],
 )
 def test_wrong_parameter_is_refused_by_name(parameters: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
@@ -56,12 +75,12 @@ def test_wrong_parameter_is_refused_by_name(parameters: dict[str, Any], words: s
 
 
 def test_text_is_one_turn_of_the_user() -> None:
-    request = chat_request("m", "hi", False, None, {})
+    request = chat_request("m", "hi", {})
     assert [(m.role, m.content[0].text) for m in request.messages] == [("user", "hi")]
 
 
 def test_template_arguments_travel_as_json() -> None:
-    request = chat_request("m", "hi", False, {"enable_thinking": False}, {})
+    request = chat_request("m", "hi", {"template_arguments": {"enable_thinking": False}})
     assert dict(request.template_arguments) == {"enable_thinking": "false"}
 
 
@@ -75,7 +94,7 @@ def test_prompt_is_text_or_tokens() -> None:
 )
 def test_malformed_turn_is_refused_by_its_place(turn: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"messages\[1\]"):
-        chat_request("m", [{"role": "user", "content": "hi"}, turn], False, None, {})
+        chat_request("m", [{"role": "user", "content": "hi"}, turn], {})
 
 
 def test_token_out_of_range_is_refused() -> None:
@@ -91,8 +110,18 @@ def test_bad_text_is_refused_without_being_quoted_or_kept(text: Any) -> None:
     assert caught.value.__context__ is None
 
 
-def test_bad_stop_text_is_refused_without_being_quoted() -> None:
-    with pytest.raises(InvalidRequest, match="stop") as caught:
-        build_parts({"stop": ["secret \ud800"]})
+@pytest.mark.parametrize(
+    "parameters",
+    [{"stop": ["secret \ud800"]}, {"regex": "secret \ud800"}, {"choice": ["secret \ud800"]}],
+    ids=lambda parameters: next(iter(parameters)),
+)
+def test_bad_text_of_a_parameter_is_refused_without_being_quoted(parameters: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=next(iter(parameters))) as caught:
+        build_parts(parameters)
     assert "secret" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_gap_takes_no_shape() -> None:
+    with pytest.raises(InvalidRequest, match="shape from around it"):
+        infill_request("tiny", "a", "b", "", {}, {"regex": "a"})

@@ -42,8 +42,22 @@ def test_frame_over_the_cap_is_refused_before_it_is_read() -> None:
         msgspec.msgpack.encode(["Refused", -1, "InvalidRequest", "no"]),
         msgspec.msgpack.encode(["Refused", 1, "InvalidRequest", "x" * 1001]),
         msgspec.msgpack.encode(["Submit", 1]),
+        msgspec.msgpack.encode(["Vectors", 1, []]),
+        msgspec.msgpack.encode(["Vectors", 1, [[0, b"abc", 1]]]),
+        msgspec.msgpack.encode(["Vectors", 1, [[0, b"x" * (4 * m.MAX_WIDTH + 4), 1]]]),
     ],
-    ids=["empty", "no msgpack", "unknown type", "wrong field", "negative id", "long line", "other direction"],
+    ids=[
+        "empty",
+        "no msgpack",
+        "unknown type",
+        "wrong field",
+        "negative id",
+        "long line",
+        "other direction",
+        "no vectors",
+        "half a number",
+        "wide vector",
+    ],
 )
 def test_frame_that_is_no_message_is_refused(body: bytes) -> None:
     with pytest.raises(WireError):
@@ -64,6 +78,8 @@ def test_no_bytes_raise_anything_but_a_wire_error(data: bytes) -> None:
         STEP,
         m.Submit(1, m.TextPrompt("SECRET", False), m.Sampling(), m.Limits(stop=("SECRET",)), 0, ""),
         STEP.deltas[0],
+        m.Submit(1, m.EmbedPrompt(["SECRET"], "", True, None, False), m.Sampling(), m.Limits(), 0, ""),
+        m.InfillPrompt("SECRET", "SECRET", [m.ContextFile("SECRET", "SECRET")]),
     ],
     ids=lambda value: type(value).__name__,
 )

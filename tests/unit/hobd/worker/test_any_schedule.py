@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hobd.worker.lanes import Copy, Forget, Trim
+from hobd.worker.lanes import Change, Copy, Discard, Fetch, Forget, Stow, Trim
 from hobd.worker.lookup import Lookup
 from hobd.worker.plan import Plan, Work
 from hobd.worker.scheduler import Scheduler
@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 END = 0
 LANES, CACHE_LANES, CELLS, CONTEXT, BATCH, CHUNK, PATIENCE = 3, 2, 40, 24, 8, 4, 30
+STASH = 50  # bytes; a stowed cell takes one
 # Prompts have one of few beginnings, so that many begin alike.
 BEGINNINGS = [[5] * 9, [5, 5, 5, 6, 6, 6, 6, 6], [6, 7] * 6]
 prompts = st.builds(
@@ -25,7 +26,7 @@ prompts = st.builds(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     token: int
     domain: str  # of the sequence it was computed for
@@ -34,24 +35,37 @@ class Cell:
 class Engine:
     """What the plans would make of a KV cache. A cell is an object, which lanes may share."""
 
-    def __init__(self) -> None:
+    def __init__(self, shares_parts: bool) -> None:
+        self.shares_parts = shares_parts
         self.lanes: dict[int, list[Cell]] = {}
+        self.stash: dict[int, list[Cell]] = {}
 
     @property
     def cells(self) -> int:
         return len({id(cell) for lane in self.lanes.values() for cell in lane})
 
-    def change_lanes(self, plan: Plan) -> None:
-        for change in plan.changes:
-            if isinstance(change, Forget):
+    def change_lane(self, change: Change) -> None:
+        match change:
+            case Forget():
                 self.lanes.pop(change.lane, None)
-            elif isinstance(change, Trim):
+            case Trim():
                 assert 0 < change.length < len(self.lanes[change.lane]), "there is nothing to take back"
                 del self.lanes[change.lane][change.length :]
-            else:
-                assert isinstance(change, Copy) and not self.lanes.get(change.target), "lane is in use"
+            case Copy():
+                assert not self.lanes.get(change.target), "lane is in use"
                 assert 0 < change.count <= len(self.lanes[change.source]), "it is not computed"
                 self.lanes[change.target] = self.lanes[change.source][: change.count]
+            case Stow():
+                assert self.lanes[change.lane] and change.key not in self.stash
+                self.stash[change.key] = list(self.lanes[change.lane])
+            case Fetch():
+                stowed = self.stash[change.key]
+                assert self.shares_parts or change.count == len(stowed), "there is no state in between"
+                assert not self.lanes.get(change.lane) and 0 < change.count <= len(stowed)
+                assert self.cells + len(stowed) <= CELLS, "there is no room for all of it"
+                self.lanes[change.lane] = [Cell(cell.token, cell.domain) for cell in stowed[: change.count]]
+            case Discard():
+                del self.stash[change.key]
 
     def compute(self, work: Work) -> None:
         sequence = work.sequence
@@ -74,20 +88,24 @@ class Sure(Lookup):
 class AnySchedule(RuleBasedStateMachine):
     """Random arrivals, cancellations, interrupted and committed steps."""
 
+    shares_parts = True
+
     def __init__(self) -> None:
         super().__init__()
         self.scheduler = Scheduler(
             num_lanes=LANES,
-            num_cache_lanes=CACHE_LANES,
+            num_cache_lanes=CACHE_LANES if self.shares_parts else 0,
+            shares_parts=self.shares_parts,
             total_cells=CELLS,
             context_tokens=CONTEXT,
             batch_tokens=BATCH,
             chunk_tokens=CHUNK,
+            stash_bytes=STASH,
             min_shared=2,
             patience_steps=PATIENCE,
             is_end=lambda token: token == END,
         )
-        self.engine = Engine()
+        self.engine = Engine(self.shares_parts)
         self.alive: dict[int, Sequence] = {}
         self.next_id = 1
 
@@ -101,7 +119,8 @@ class AnySchedule(RuleBasedStateMachine):
         sequence = Sequence(
             self.next_id, prompt, priority=priority, max_tokens=max_tokens, domain=domain, caller=domain
         )
-        sequence.lookup = Sure(sequence.tokens)
+        if self.shares_parts:
+            sequence.lookup = Sure(sequence.tokens)
         self.alive[self.next_id] = sequence
         self.scheduler.submit(sequence)
         self.next_id += 1
@@ -131,7 +150,11 @@ class AnySchedule(RuleBasedStateMachine):
         assert plan.work or not self.alive, "somebody must always get on"
         assert sum(work.count for work in plan.work) <= BATCH
         assert len({work.sequence.lane for work in plan.work}) == len(plan.work) <= LANES
-        self.engine.change_lanes(plan)
+        for change in plan.changes:
+            assert self.shares_parts or not isinstance(change, Copy | Trim)
+            self.engine.change_lane(change)
+            if isinstance(change, Stow):
+                self.scheduler.note_stowed(change.key, len(self.engine.stash[change.key]))
         if not is_interrupted:
             self._compute(plan, tokens, num_right)
 
@@ -150,6 +173,15 @@ class AnySchedule(RuleBasedStateMachine):
     def incognito_leaves_no_entry(self) -> None:
         for lane in self.scheduler._cache.lanes:
             assert all(cell.domain for cell in self.engine.lanes[lane])
+        assert all(cell.domain for cells in self.engine.stash.values() for cell in cells)
+
+    @invariant()
+    def stash_holds_what_the_cache_knows(self) -> None:
+        stowed = self.scheduler._cache.stash.entries
+        to_come = {change.key for change in self.scheduler._lanes._changes if isinstance(change, Stow)}
+        assert {key for key, entry in stowed.items()} <= self.engine.stash.keys() | to_come
+        for key in stowed.keys() - to_come:
+            assert [cell.token for cell in self.engine.stash[key]] == stowed[key].tokens
 
     @invariant()
     def accounts_balance(self) -> None:
@@ -171,5 +203,13 @@ class AnySchedule(RuleBasedStateMachine):
         raise AssertionError("some sequence never ends")
 
 
+class AnyScheduleOfWholeLanes(AnySchedule):
+    """The same for a model whose lanes cannot be shared in part."""
+
+    shares_parts = False
+
+
 AnySchedule.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+AnyScheduleOfWholeLanes.TestCase.settings = AnySchedule.TestCase.settings
 test_any_schedule = AnySchedule.TestCase
+test_any_schedule_of_whole_lanes = AnyScheduleOfWholeLanes.TestCase

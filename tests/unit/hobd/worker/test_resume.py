@@ -13,7 +13,7 @@ from hobd.worker.intake import Intake
 from hobd.worker.loop import Loop
 from hobd.worker.template import Renderer
 
-from tests.fakes.engine import FakeEngine, expected_answer
+from tests.fakes.engine import END, FakeEngine, expected_answer
 
 SETTINGS = Settings(num_lanes=2, batch_tokens=16, context_tokens=64)
 PROMPT = list(b"hello")
@@ -47,7 +47,7 @@ class Worker:
 
     def _hear(self, message: m.Message) -> None:
         self.told.append(message)
-        if isinstance(message, m.Step) and message.ends:
+        if isinstance(message, m.Refused) or (isinstance(message, m.Step) and message.ends):
             self._loop.stop()
 
     @property
@@ -67,6 +67,29 @@ class Worker:
 @pytest.fixture(autouse=True)
 def every_token_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "EMIT_EVERY_NS", 0)
+
+
+class Always:
+    """A sampler with one idea."""
+
+    def __init__(self, token: int, fault: str = "") -> None:
+        self._token = token
+        self.fault = fault
+        self.prompt: list[int] = []
+        self.accepted: list[int] = []
+
+    def begin(self, prompt: Sequence[int]) -> Always:
+        self.prompt = list(prompt)
+        return self
+
+    def draw(self, row: int, position: int) -> int:
+        return self._token
+
+    def accept(self, token: int) -> None:
+        self.accepted.append(token)
+
+    def close(self) -> None:
+        pass
 
 
 def assert_resumes_anywhere(limits: m.Limits) -> None:
@@ -104,11 +127,21 @@ def test_characters_of_several_tokens_are_cut_nowhere(monkeypatch: pytest.Monkey
     assert_resumes_anywhere(m.Limits(max_tokens=30))
 
 
-def test_penalties_look_back_on_what_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[list[int]] = []
-    monkeypatch.setattr(FakeEngine, "new_sampler", lambda engine, s, past: seen.append(list(past)))
-    Worker().take(m.Limits(max_tokens=4), [97, 98])
-    assert seen == [[*PROMPT, 97, 98]]
+def test_sampler_sees_the_prompt_and_accepts_what_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = Always(ord("x"))
+    monkeypatch.setattr(FakeEngine, "new_sampler", lambda engine, s, prompt, c: sampler.begin(prompt))
+    worker = Worker().take(m.Limits(max_tokens=4), [97, 98])
+    assert (sampler.prompt, sampler.accepted, worker.text) == (PROMPT, list(b"abxx"), "xx")
+
+
+def test_answer_that_its_sampler_cannot_go_on_with_ends_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sampler = Always(END, fault="too complex; simplify it")
+    monkeypatch.setattr(FakeEngine, "new_sampler", lambda engine, s, prompt, c: sampler.begin(prompt))
+    worker = Worker()
+    worker.take(m.Limits())
+    assert worker.told[-1] == m.Refused(1, "InvalidRequest", "too complex; simplify it")
 
 
 def test_resumed_answer_is_admitted_with_its_prompts_own_length() -> None:

@@ -14,7 +14,7 @@ def compute(threads: Threads, num_free: float, *, seconds: float) -> float:
     """Steps on a machine with so many free cores; the seconds in which more threads than cores computed."""
     crowded_us = 0
     for _ in range(int(seconds * 1_000_000 / STEP_US)):
-        if threads.num > max(1, num_free + 0.5):
+        if threads.num > max(1, num_free + 0.5 + 0.02 * threads.num):
             crowded_us += STEP_US
         threads.note(STEP_US, int(STEP_US * min(threads.num, num_free)))
     return crowded_us / 1_000_000
