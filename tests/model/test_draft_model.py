@@ -64,7 +64,12 @@ def draft_for(engine: LlamaEngine, draft: Path) -> Drafter | str:
 
 
 def answer(
-    engine: LlamaEngine, drafter: Drafter | None, sampling: m.Sampling, *prompts: str, num: int = 40
+    engine: LlamaEngine,
+    drafter: Drafter | None,
+    sampling: m.Sampling,
+    *prompts: str,
+    num: int = 40,
+    constraint: m.Constraint | None = None,
 ) -> Told:
     """The answers to prompts that come together, all in lanes that are forgotten afterwards."""
     told = Told(len(prompts))
@@ -72,10 +77,9 @@ def answer(
     told.stop = loop.stop
     for id, prompt in enumerate(prompts):
         tokens = engine.tokenize(prompt, add_special=True, parse_special=False)
-        sequence = Sequence(id, tokens, max_tokens=num, ignore_eos=True)
-        loop.submit(
-            Answer(sequence, engine.new_sampler(sampling, tokens), m.Limits(max_tokens=num), now_ns=0)
-        )
+        sequence = Sequence(id, tokens, max_tokens=num, ignore_eos=constraint is None)
+        sampler = engine.new_sampler(sampling, tokens, constraint)
+        loop.submit(Answer(sequence, sampler, m.Limits(max_tokens=num), now_ns=0))
     loop.run()
     for lane in range(len(prompts)):
         engine.forget(lane)
@@ -92,6 +96,19 @@ def test_answer_is_the_same_with_right_and_with_wrong_guesses(
     guessed = answer(engine, drafter, sampling, "hello there")
     assert guessed.texts == plain.texts and len(guessed.deltas[-1].tokens) > 0
     assert guessed.steps[-1].tally.num_drafted_tokens > 20
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+def test_answer_of_a_given_shape_is_the_same_though_the_draft_does_not_know_it(
+    load_pair: Callable[[Path, Path], Pair], tiny_model: Path, sampling: m.Sampling
+) -> None:
+    engine, drafter = load_pair(tiny_model, tiny_model)
+    shape = m.Constraint("regex", "[a-zA-Z0-9 ]{30}")
+    plain = answer(engine, None, sampling, "hello there", constraint=shape)
+    guessed = answer(engine, drafter, sampling, "hello there", constraint=shape)
+    assert guessed.texts == plain.texts and len(guessed.texts[0]) == 30
+    tally = guessed.steps[-1].tally
+    assert 0 < tally.num_accepted_tokens < tally.num_drafted_tokens
 
 
 def test_model_that_guesses_for_itself_is_nearly_always_right(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hobd.worker.draft_model import load_draft
@@ -17,9 +18,7 @@ class Family(FakeEngine):
 
     def __init__(self, settings: Settings, num_tokens: int = VOCABULARY, odd: int | None = None) -> None:
         super().__init__(settings)
-        self.facts = type(self.facts)(
-            **{name: getattr(self.facts, name) for name in self.facts.__slots__} | {"vocabulary": num_tokens}
-        )
+        self.facts = replace(self.facts, vocabulary=num_tokens)
         self._odd = odd
 
     def spelling(self, token: int) -> bytes:
@@ -36,6 +35,12 @@ def load(draft: Callable[[Settings], FakeEngine], **settings: object) -> Drafter
         load=lambda fd, settings, progress: draft(settings),
         progress=lambda fraction: None,
     )
+
+
+def made_for_vectors(settings: Settings) -> Family:
+    model = Family(settings)
+    model.facts = replace(model.facts, can_generate=False)
+    return model
 
 
 def fail(error: EngineError) -> Callable[[Settings], FakeEngine]:
@@ -63,10 +68,11 @@ def test_vocabularies_may_differ_by_what_fills_them_up(num_tokens: int) -> None:
         (lambda settings: Family(settings, VOCABULARY + 200), "has 457 tokens and the model's 257"),
         (lambda settings: Family(settings, odd=17), "token 17 is not the same"),
         (lambda settings: Family(Settings(speculates=False)), "cannot take back"),
+        (made_for_vectors, "makes vectors only"),
         (fail(FileUnusable("it is not a GGUF file")), "it is not a GGUF file"),
         (fail(MemoryShort("no memory for a context")), "no memory for a context"),
     ],
-    ids=["other size", "other token", "recurrent", "no model", "no memory"],
+    ids=["other size", "other token", "recurrent", "vectors", "no model", "no memory"],
 )
 def test_draft_that_is_of_no_use_is_a_sentence(draft: Callable[[Settings], FakeEngine], problem: str) -> None:
     assert problem in load(draft)
