@@ -31,7 +31,9 @@ WEATHER: dict[str, Any] = {
     },
 }
 TIME: dict[str, Any] = {"name": "get_time", "description": "The time of day."}
-LONG_TEXT = {"type": "string", "minLength": 300, "maxLength": 320}
+# Long enough to be killed in, and nothing to choose: a resumed answer is computed with other rounding errors,
+# and a model of random weights is of two minds at every other letter.
+LONG_TEXT = {"const": "the rain in the plain and the wind on the hill " * 6}
 WRITE: dict[str, Any] = {
     "name": "write",
     "parameters": {
@@ -101,9 +103,8 @@ def worker_of(client: Client, model: str) -> psutil.Process:
 
 
 def test_call_survives_the_death_of_its_worker(client: Client) -> None:
-    # Incognito: what a prefix cache gives has other rounding errors than what was computed anew.
-    asked: dict[str, Any] = {"tools": [WRITE], "tool_choice": "required", "incognito": True}
-    asked |= {"temperature": 0, "max_tokens": 500, "seed": 5}
+    asked: dict[str, Any] = {"tools": [WRITE], "tool_choice": "required", "temperature": 0}
+    asked |= {"max_tokens": 500, "seed": 5}
     whole = client.ask("tiny", "Write.", **asked).tool_calls[0]
     answer, is_killed = AnswerBuilder(), False
     for event in client.chat("tiny", "Write.", **asked):

@@ -18,6 +18,7 @@ _KINDS: dict[str, type[errors.HobError]] = {
         errors.ModelUnusable,
         errors.NotSupported,
         errors.OutOfMemory,
+        errors.WorkerCrashed,  # its renderer was killed; the worker itself lives
     )
 }
 
