@@ -44,6 +44,7 @@ class Shape:
     heads: int = 4
     kv_heads: int = 2
     hidden: int = 128
+    idle_layers: int = 0  # beside those: they take time and change nothing
 
     @property
     def kv_width(self) -> int:
@@ -103,7 +104,7 @@ def _write_facts(writer: gguf.GGUFWriter, shape: Shape, context: int, template: 
     writer.add_name("tiny")
     writer.add_context_length(context)
     writer.add_embedding_length(shape.width)
-    writer.add_block_count(shape.layers)
+    writer.add_block_count(shape.layers + shape.idle_layers)
     writer.add_feed_forward_length(shape.hidden)
     writer.add_head_count(shape.heads)
     writer.add_head_count_kv(shape.kv_heads)
@@ -150,18 +151,22 @@ def _weights(
     def matrix(rows: int, columns: int) -> np.ndarray:
         return rng.normal(0.0, columns**-0.5, (rows, columns)).astype(np.float32)
 
+    def zeros(rows: int, columns: int) -> np.ndarray:
+        return np.zeros((rows, columns), np.float32)
+
     norm = np.ones(shape.width, np.float32)
     yield "token_embd.weight", matrix(len(tokens), shape.width)
-    for layer in range(shape.layers):
+    for layer in range(shape.layers + shape.idle_layers):
+        weight = matrix if layer < shape.layers else zeros
         yield f"blk.{layer}.attn_norm.weight", norm
-        yield f"blk.{layer}.attn_q.weight", matrix(shape.width, shape.width)
-        yield f"blk.{layer}.attn_k.weight", matrix(shape.kv_width, shape.width)
-        yield f"blk.{layer}.attn_v.weight", matrix(shape.kv_width, shape.width)
-        yield f"blk.{layer}.attn_output.weight", matrix(shape.width, shape.width)
+        yield f"blk.{layer}.attn_q.weight", weight(shape.width, shape.width)
+        yield f"blk.{layer}.attn_k.weight", weight(shape.kv_width, shape.width)
+        yield f"blk.{layer}.attn_v.weight", weight(shape.kv_width, shape.width)
+        yield f"blk.{layer}.attn_output.weight", weight(shape.width, shape.width)
         yield f"blk.{layer}.ffn_norm.weight", norm
-        yield f"blk.{layer}.ffn_gate.weight", matrix(shape.hidden, shape.width)
-        yield f"blk.{layer}.ffn_up.weight", matrix(shape.hidden, shape.width)
-        yield f"blk.{layer}.ffn_down.weight", matrix(shape.width, shape.hidden)
+        yield f"blk.{layer}.ffn_gate.weight", weight(shape.hidden, shape.width)
+        yield f"blk.{layer}.ffn_up.weight", weight(shape.hidden, shape.width)
+        yield f"blk.{layer}.ffn_down.weight", weight(shape.width, shape.hidden)
     yield "output_norm.weight", norm
     output = matrix(len(tokens), shape.width)
     # A row of zeros gives a logit of zero, which is never the greatest of three hundred random ones.

@@ -17,7 +17,7 @@ from hob_client.errors import HobError
 from hob_cli.terminal import visible
 
 if TYPE_CHECKING:
-    from hob_client.values import Receipt
+    from hob_client.values import Receipt, Resident
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -71,6 +71,13 @@ def age(since: datetime | None, now: datetime | None = None) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit}"
     return f"{seconds} s"
+
+
+def describe_draft(resident: Resident) -> str:
+    """Which model guesses for it, or why that one does not; empty if its sidecar names none."""
+    if resident.draft_problem:
+        return f"without its draft {resident.draft}: {resident.draft_problem}"
+    return f"draft {resident.draft}" if resident.draft else ""
 
 
 def describe_receipt(receipt: Receipt) -> str:

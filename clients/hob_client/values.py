@@ -77,6 +77,7 @@ class Model:
     residency: str  # absent, loading, ready, unloading
     pinned: bool
     modified_at: datetime | None
+    draft: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,8 @@ class Resident:
     num_cached_tokens: int
     num_drafted_tokens: int
     num_accepted_tokens: int
+    draft: str
+    draft_problem: str
     abilities: tuple[str, ...]  # generate, chat, infill, embed, rerank
     embedding_dimensions: int
 

@@ -205,6 +205,8 @@ RESIDENT = models_pb2.Resident(
     num_threads=2,
     degraded="no AMX",
     sandbox="landlock+seccomp",
+    draft="tinier",
+    draft_problem="no model is called so",
     abilities=[models_pb2.ABILITY_GENERATE, models_pb2.ABILITY_EMBED],
     embedding_dimensions=2,
 )

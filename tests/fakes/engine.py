@@ -74,6 +74,8 @@ class FakeEngine:
         self._num_cells = self._num_fetched = 0  # ever taken
         self._rows: list[int] = []
         self._interrupted = threading.Event()
+        self.is_closed = False
+        self.num_threads = self.facts.num_threads
         self.in_decode: Callable[[Sequence[Slice]], None] = lambda slices: None
 
     def check_interrupt(self) -> None:
@@ -85,6 +87,9 @@ class FakeEngine:
 
     def piece(self, token: int) -> bytes:
         return b"" if token == END else bytes([token])
+
+    def spelling(self, token: int) -> bytes:
+        return b"<end>" if token == END else bytes([token])
 
     def is_end(self, token: int) -> bool:
         return token == END
@@ -143,6 +148,7 @@ class FakeEngine:
 
     def use_threads(self, count: int) -> None:
         assert 1 <= count <= self.facts.num_threads
+        self.num_threads = count
 
     def interrupt(self) -> None:
         self._interrupted.set()
@@ -161,6 +167,10 @@ class FakeEngine:
         self, sampling: Sampling, prompt: Sequence[int], constraint: Constraint | None = None
     ) -> Sampler | None:
         return None
+
+    def close(self) -> None:
+        assert not self.is_closed, "it was closed before"
+        self.is_closed = True
 
 
 class FakeEmbedder:

@@ -87,6 +87,7 @@ def main(argv: list[str]) -> None:
         renderer=start_renderer(),
         engine_build="fake engine 1",
         sandbox=sandbox,
+        draft_fd=int(arguments["--draft-fd"]) if "--draft-fd" in arguments else None,
     )
 
 

@@ -186,6 +186,7 @@ def test_ps_shows_the_resident(hob: CommandLine, daemon: FakeDaemon) -> None:
     header, row, footer = hob("ps").out.splitlines()
     assert header.split()[:3] == ["MODEL", "STATE", "LANES"]
     assert row.split()[:5] == ["tiny", "ready", "1/4", "2", "10/8192"]
+    assert "no AMX; without its draft tinier: no model is called so" in row
     assert footer.startswith("hobd 0.1.0, pid 7")
 
 
@@ -201,7 +202,9 @@ def test_models_lists_the_catalog(hob: CommandLine, daemon: FakeDaemon) -> None:
 
 
 def test_load_says_what_is_in_memory(hob: CommandLine, daemon: FakeDaemon) -> None:
-    assert hob("load", "tiny", "--pin").err == "hob: tiny is in memory: 100.0 MiB, 4 lanes\n"
+    loaded, draft = hob("load", "tiny", "--pin").err.splitlines()
+    assert loaded == "hob: tiny is in memory: 100.0 MiB, 4 lanes"
+    assert draft == "hob: without its draft tinier: no model is called so"
     assert daemon.requests[0].pin
 
 

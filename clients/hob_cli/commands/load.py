@@ -12,7 +12,7 @@ import click
 from hob_cli.completing import complete_model
 from hob_cli.connection import Connection
 from hob_cli.options import connection_options
-from hob_cli.render import print_json, print_note, record, size
+from hob_cli.render import describe_draft, print_json, print_note, record, size
 from hob_cli.waiting import Waiting
 
 
@@ -33,3 +33,5 @@ def command(connection: Connection, model: str, pin: bool, keep_alive: int | Non
             else:
                 waiting.close()
                 print_note(f"{step.model} is in memory: {size(step.resident_bytes)}, {step.num_lanes} lanes")
+                if step.draft:
+                    print_note(describe_draft(step))

@@ -11,7 +11,7 @@ import click
 
 from hob_cli.connection import Connection
 from hob_cli.options import connection_options
-from hob_cli.render import age, print_json, print_table, record, size
+from hob_cli.render import age, describe_draft, print_json, print_table, record, size
 
 if TYPE_CHECKING:
     from hob_client.values import Resident, Status
@@ -78,7 +78,7 @@ def _threads(resident: Resident) -> str:
 
 def _note(resident: Resident) -> str:
     restarts = f"{resident.num_restarts} restarts" if resident.num_restarts else ""
-    return "; ".join(part for part in (resident.degraded, restarts) if part) or "-"
+    return "; ".join(part for part in (resident.degraded, describe_draft(resident), restarts) if part) or "-"
 
 
 def _daemon_line(status: Status) -> str:

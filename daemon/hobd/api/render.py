@@ -178,6 +178,7 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
         residency=_RESIDENCIES[broker.place(entry.name)],
         pinned=broker.is_pinned(entry.name),
         modified_at=timestamp(entry.modified_ns / 1e9),
+        draft=entry.draft or "",
     )
 
 
@@ -210,6 +211,8 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         num_cached_tokens=tally.num_cached_tokens,
         num_drafted_tokens=tally.num_drafted_tokens,
         num_accepted_tokens=tally.num_accepted_tokens,
+        draft=tenant.draft,
+        draft_problem=tenant.draft_problem,
         abilities=_abilities(facts),
         embedding_dimensions=facts.embedding_width,
     )

@@ -15,6 +15,7 @@ from typing import Self
 
 from hobd import errors, log
 from hobd.broker.course import Course, Gate
+from hobd.broker.draft import find_draft
 from hobd.broker.feed import Feed
 from hobd.broker.loading import Loading, Progress
 from hobd.broker.request import Request
@@ -175,7 +176,8 @@ class Broker:
             for victim in evict:
                 await self._residents[victim].stop(f"{victim} was evicted")
                 await self._departures[victim].wait()
-            resident = await self._loading.load(entry, self.config, load.progress)
+            draft = find_draft(self.catalog, entry)
+            resident = await self._loading.load(entry, draft, self.config, load.progress)
         except BaseException as error:
             self._residency.failed(entry.name)
             del self._loads[entry.name]
@@ -193,6 +195,11 @@ class Broker:
             ms=resident.load_ms,
             degraded=resident.degraded,
         )
+        if resident.draft:
+            why = resident.draft_problem
+            log.event(
+                "draft", level="warning" if why else "info", model=entry.name, draft=resident.draft, why=why
+            )
         self.feed.tell("model_loaded", model=entry.name)
         if not load.done.done():
             load.done.set_result(resident)

@@ -5,17 +5,23 @@ Must give every failure a class of errors.py. Called by broker.py, which knows w
 The worker's first decode is a probe. One that is killed by SIGILL, SIGSEGV or SIGBUS in it shows that
 this build's fastest code does not run on this machine; it is started once more without that code, and
 what worked is remembered.
+
+A draft model is opened and verified like the model itself. What is wrong with it is told, and the model
+is loaded without it; so is one whose worker died when it read the draft.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from hobd import errors, log
+from hobd.broker.draft import Draft
 from hobd.broker.resident import Resident, WorkerDied
 from hobd.broker.supervisor import Spawner, describe_exit
 from hobd.config import Config
@@ -29,6 +35,21 @@ Progress = Callable[[str, float], None]
 _FAULTS = frozenset((-signal.SIGILL, -signal.SIGSEGV, -signal.SIGBUS))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """One load, its files open."""
+
+    entry: Entry
+    model: OpenModel
+    draft: Draft
+    draft_fd: int | None
+    config: Config
+    progress: Progress
+
+    def without_draft(self, problem: str) -> _Job:
+        return replace(self, draft=self.draft.without(problem), draft_fd=None)
+
+
 class Loading:
     """How models are loaded; holds no state of any one of them."""
 
@@ -37,26 +58,30 @@ class Loading:
         self._quirks = quirks
         self._digests = digests
 
-    async def load(self, entry: Entry, config: Config, progress: Progress) -> Resident:
+    async def load(self, entry: Entry, draft: Draft, config: Config, progress: Progress) -> Resident:
         """A resident that answers. Raises ModelUnusable, OutOfMemory or WorkerCrashed."""
         began = time.monotonic()
-        model = await self._open(entry, config, progress)
-        try:
-            async with asyncio.timeout(config.engine.load_timeout_seconds):
-                resident = await self._start(entry, model, config, progress)
-        except TimeoutError:
-            raise errors.ModelUnusable(
-                f"{entry.name} did not load within {config.engine.load_timeout_seconds} s; "
-                "raise engine.load_timeout_seconds if its disk is slow",
-                model=entry.name,
-            ) from None
-        finally:
-            os.close(model.fd)
+        with contextlib.ExitStack() as files:
+            model = await self._open(entry, config, progress)
+            files.callback(os.close, model.fd)
+            draft, draft_fd = await self._open_draft(draft, config, progress)
+            if draft_fd is not None:
+                files.callback(os.close, draft_fd)
+            resident = await self._start_in_time(
+                _Job(
+                    entry=entry,
+                    model=model,
+                    draft=draft,
+                    draft_fd=draft_fd,
+                    config=config,
+                    progress=progress,
+                )
+            )
         resident.load_ms = int((time.monotonic() - began) * 1000)
         return resident
 
     async def _open(self, entry: Entry, config: Config, progress: Progress) -> OpenModel:
-        """The model's descriptor, its digest checked on that very descriptor."""
+        """A model's descriptor, its digest checked on that very descriptor."""
         loop = asyncio.get_running_loop()
 
         def on_progress(fraction: float) -> None:
@@ -66,48 +91,72 @@ class Loading:
             open_verified, entry, mode=config.models.verify, memory=self._digests, progress=on_progress
         )
 
-    async def _start(self, entry: Entry, model: OpenModel, config: Config, progress: Progress) -> Resident:
+    async def _open_draft(self, draft: Draft, config: Config, progress: Progress) -> tuple[Draft, int | None]:
+        """The draft's descriptor, or what is wrong with it. There is none where nothing may be guessed."""
+        if config.engine.speculation == "off":
+            return Draft(), None
+        if draft.entry is None:
+            return draft, None
         try:
-            return await self._try_worker(entry, model, config, progress, workaround=None)
+            return draft, (await self._open(draft.entry, config, progress)).fd
+        except errors.ModelUnusable as error:
+            return draft.without(error.message), None
+
+    async def _start_in_time(self, job: _Job) -> Resident:
+        seconds = job.config.engine.load_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._start(job)
+        except TimeoutError:
+            raise errors.ModelUnusable(
+                f"{job.entry.name} did not load within {seconds} s; "
+                "raise engine.load_timeout_seconds if its disk is slow",
+                model=job.entry.name,
+            ) from None
+
+    async def _start(self, job: _Job) -> Resident:
+        try:
+            return await self._try_draft(job, workaround=None)
         except WorkerDied as death:
             if death.phase is not m.Phase.PROBING or death.status not in _FAULTS:
-                raise self._crash(entry, death) from None
+                raise self._crash(job.entry, death) from None
             first = death
-        log.event("probe_failed", model=entry.name, how=describe_exit(first.status), retry="degraded")
+        log.event("probe_failed", model=job.entry.name, how=describe_exit(first.status), retry="degraded")
         workaround = (
             f"extra weight formats off (the first decode with them was {describe_exit(first.status)})"
         )
         try:
-            resident = await self._try_worker(entry, model, config, progress, workaround=workaround)
+            resident = await self._try_draft(job, workaround=workaround)
         except WorkerDied as death:
-            raise self._crash(entry, death) from None
+            raise self._crash(job.entry, death) from None
         self._quirks.remember(resident.engine_build, workaround)
         return resident
 
-    async def _try_worker(
-        self, entry: Entry, model: OpenModel, config: Config, progress: Progress, *, workaround: str | None
-    ) -> Resident:
+    async def _try_draft(self, job: _Job, *, workaround: str | None) -> Resident:
+        """An attempt with the draft, and one without if that is what the worker died of."""
+        try:
+            return await self._try_worker(job, workaround=workaround)
+        except WorkerDied as death:
+            if death.phase is not m.Phase.DRAFTING:
+                raise
+            how = (
+                f"broke the contract ({death.reason})"
+                if death.reason
+                else f"was {describe_exit(death.status)}"
+            )
+        job = job.without_draft(f"the worker that read it {how}; it may be damaged, or too large")
+        return await self._try_worker(job, workaround=workaround)
+
+    async def _try_worker(self, job: _Job, *, workaround: str | None) -> Resident:
         """One attempt, of which no worker is left when it fails. `workaround` None: the remembered one."""
-        process = self._spawner.spawn(model.fd)
-        progress("loading", 0.0)
-        resident = Resident(entry.name, model.sha256 or "", process, progress)
+        process = self._spawner.spawn(job.model.fd, job.draft_fd)
+        job.progress("loading", 0.0)
+        resident = Resident(job.entry.name, job.model.sha256 or "", process, job.progress)
+        resident.draft, resident.why_no_draft = job.draft.name, job.draft.problem
         try:
             hello = await resident.hello()
-            engine = config.engine
-            await resident.load(
-                m.Load(
-                    context_tokens=engine.context_tokens,
-                    num_lanes=engine.lanes,
-                    batch_tokens=max(
-                        engine.batch_tokens, engine.lanes
-                    ),  # every lane's token fits into one step
-                    num_threads=engine.threads,
-                    kv_cells=engine.kv_cells,
-                    speculates=engine.speculation == "auto",
-                    stash_bytes=engine.stash_mb * 1_000_000,
-                    degraded=self._quirks.get(hello.engine_build) if workaround is None else workaround,
-                )
-            )
+            remembered = self._quirks.get(hello.engine_build)
+            await resident.load(_settings(job.config, remembered if workaround is None else workaround))
         except BaseException:
             process.kill()
             raise
@@ -132,3 +181,17 @@ class Loading:
             "the daemon's log may say why, and a rebuilt engine may cure it",
             model=entry.name,
         )
+
+
+def _settings(config: Config, workaround: str) -> m.Load:
+    engine = config.engine
+    return m.Load(
+        context_tokens=engine.context_tokens,
+        num_lanes=engine.lanes,
+        batch_tokens=max(engine.batch_tokens, engine.lanes),  # every lane's token fits into one step
+        num_threads=engine.threads,
+        kv_cells=engine.kv_cells,
+        speculates=engine.speculation == "auto",
+        stash_bytes=engine.stash_mb * 1_000_000,
+        degraded=workaround,
+    )

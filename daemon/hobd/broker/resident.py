@@ -46,6 +46,8 @@ class Resident:
         self.sha256 = sha256
         self.process = process
         self.degraded = ""
+        self.draft = ""  # the model that guesses for it
+        self.why_no_draft = ""  # as far as the broker knows
         self.engine_build = ""
         self.sandbox = ""
         self.loaded_at = time.time()
@@ -70,6 +72,11 @@ class Resident:
     def facts(self) -> m.Ready:
         """Only after `load` returned."""
         return self._ready.result()
+
+    @property
+    def draft_problem(self) -> str:
+        """Why the draft that its sidecar names does not guess; empty if it does, or there is none."""
+        return self.why_no_draft or self.facts.draft_problem or self.tally.draft_problem
 
     # ------------------------------------------------------------------ life
 
@@ -200,6 +207,8 @@ class Resident:
                 self._on_progress("loading", message.fraction)
             case m.Probing():
                 self._on_progress("probing", 1.0)
+            case m.LoadingDraft():
+                self._on_progress("loading", 0.0)
             case m.Ready():
                 self._ready.set_result(message)
             case m.LoadFailed():

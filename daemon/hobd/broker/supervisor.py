@@ -59,9 +59,9 @@ class WorkerProcess:
 
 
 class Spawner(Protocol):
-    """Starts one worker on an open model file; the descriptor stays the caller's to close."""
+    """Starts one worker on an open model file, and maybe one of a draft; they stay the caller's to close."""
 
-    def spawn(self, model_fd: int) -> WorkerProcess: ...
+    def spawn(self, model_fd: int, draft_fd: int | None) -> WorkerProcess: ...
 
 
 class PythonSpawner:
@@ -71,8 +71,9 @@ class PythonSpawner:
         self._sandbox = sandbox
         self._module = tuple(module)
 
-    def spawn(self, model_fd: int) -> WorkerProcess:
+    def spawn(self, model_fd: int, draft_fd: int | None) -> WorkerProcess:
         ours, theirs = socket.socketpair()
+        draft = [] if draft_fd is None else [draft_fd]
         with theirs:
             command = [
                 sys.executable,
@@ -82,12 +83,13 @@ class PythonSpawner:
                 *("--model-fd", str(model_fd)),
                 *("--parent", str(os.getpid())),
                 *("--sandbox", self._sandbox),
+                *(argument for fd in draft for argument in ("--draft-fd", str(fd))),
             ]
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), model_fd),
+                pass_fds=(theirs.fileno(), model_fd, *draft),
                 env=_WORKER_ENVIRONMENT,
                 cwd="/",
             )

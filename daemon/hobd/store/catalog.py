@@ -32,6 +32,7 @@ class Entry:
     aliases: tuple[str, ...] = ()
     sha256: str | None = None
     license: str | None = None
+    draft: str | None = None
     size_bytes: int
     modified_ns: int
     problem: str | None = None
@@ -203,6 +204,7 @@ def _entry(file: _File, sidecar: Path | None) -> Entry:
         aliases=said.aliases,
         sha256=said.sha256,
         license=said.license,
+        draft=said.draft,
         size_bytes=file.size_bytes,
         modified_ns=file.modified_ns,
         problem=problem,

@@ -1,4 +1,4 @@
-"""What stands beside a model file: `NAME.toml`, with its digest, license, aliases and source.
+"""What stands beside a model file: `NAME.toml`, with its digest, license, aliases, source and draft.
 
 Must refuse what it does not know, because a misspelt `sha256` would silently verify nothing.
 Called by catalog.py.
@@ -28,6 +28,7 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     license: Line | None = None
     aliases: Annotated[tuple[Line, ...], msgspec.Meta(max_length=32)] = ()
     source: Line | None = None  # where it came from, for people
+    draft: Line | None = None  # the model that guesses for it: a smaller one with the same vocabulary
 
 
 def read_sidecar(path: Path) -> Sidecar:
@@ -48,6 +49,6 @@ def read_sidecar(path: Path) -> Sidecar:
         raise SidecarError(f"{path} is not UTF-8; mend or remove it") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SidecarError(f"{path} is no TOML: {error}; mend or remove it") from None
-    if not all(line.isprintable() for line in (sidecar.license or "", *sidecar.aliases)):
-        raise SidecarError(f"{path} has unprintable letters in an alias or the license; mend or remove it")
+    if not all(line.isprintable() for line in (sidecar.license or "", sidecar.draft or "", *sidecar.aliases)):
+        raise SidecarError(f"{path} has unprintable letters in an alias, draft or license; mend or remove it")
     return sidecar

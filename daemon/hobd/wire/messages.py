@@ -126,6 +126,10 @@ class Probing(Message, frozen=True, tag=True):
     """The first decode begins. Who dies now shows that this machine cannot run this build as it is."""
 
 
+class LoadingDraft(Message, frozen=True, tag=True):
+    """The model answers; its draft model is read now. Who dies now can do without it."""
+
+
 class Ready(Message, frozen=True, tag=True):
     architecture: Line
     context_tokens: Count
@@ -141,6 +145,7 @@ class Ready(Message, frozen=True, tag=True):
     )
     has_ranking: bool = False  # scores a document by its own head
     has_infill: bool = False  # has tokens for what is before and after a gap
+    draft_problem: Line = ""  # why the draft model that came with it is of no use
 
 
 class LoadFailed(Message, frozen=True, tag=True):
@@ -228,6 +233,7 @@ class Tally(Value, frozen=True):
     num_cached_tokens: Count = 0  # of the prompts', those found in the cache
     num_drafted_tokens: Count = 0  # guessed ahead
     num_accepted_tokens: Count = 0  # of those, the ones guessed right
+    draft_problem: Line = ""  # why the draft model, which was loaded, guesses no more
 
 
 class Step(Message, frozen=True, tag=True):
@@ -270,6 +276,7 @@ ToBroker = (
     Hello
     | Loading
     | Probing
+    | LoadingDraft
     | Ready
     | LoadFailed
     | Admitted
@@ -288,6 +295,7 @@ class Phase(Enum):
     STARTING = "starting"
     LOADING = "loading"
     PROBING = "probing"
+    DRAFTING = "loading the draft"
     SERVING = "serving"
 
 
@@ -295,12 +303,14 @@ class Phase(Enum):
 ALLOWED: dict[Phase, tuple[type[Message], ...]] = {
     Phase.STARTING: (Hello,),
     Phase.LOADING: (Loading, Probing, LoadFailed),
-    Phase.PROBING: (Ready, LoadFailed),
+    Phase.PROBING: (LoadingDraft, Ready, LoadFailed),
+    Phase.DRAFTING: (Loading, Ready),
     Phase.SERVING: (Admitted, Step, Vectors, Refused, Tokens, Text, Rendered),
 }
 #: The message that ends a phase, and the phase it begins.
 NEXT_PHASE: dict[type[Message], Phase] = {
     Hello: Phase.LOADING,
     Probing: Phase.PROBING,
+    LoadingDraft: Phase.DRAFTING,
     Ready: Phase.SERVING,
 }

@@ -11,7 +11,7 @@ import sys
 
 
 def main(argv: list[str]) -> int:
-    """`--wire-fd N --model-fd N --parent PID [--sandbox none]`; exit status 0 after a Stop."""
+    """`--wire-fd N --model-fd N [--draft-fd N] --parent PID [--sandbox none]`; status 0 after a Stop."""
     arguments = dict(zip(argv[::2], argv[1::2], strict=True))
     from hobd.sandbox import enter, hygiene
 
@@ -40,6 +40,7 @@ def main(argv: list[str]) -> int:
             renderer=renderer,
             engine_build=llama.build(),
             sandbox=sandbox,
+            draft_fd=int(arguments["--draft-fd"]) if "--draft-fd" in arguments else None,
         )
     except EngineError as error:
         print(f"hobd.worker: {error}", file=sys.stderr)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence as Tokens
+from typing import Protocol
 
 from hobd.worker.pace import Pace
 from hobd.worker.plan import Work, next_token
@@ -19,6 +20,17 @@ from hobd.worker.sequence import Sequence
 
 #: So many guesses and the last token are eight rows of a matrix, where llama.cpp's kernels are at their best.
 MAX_DRAFTS = 7
+
+
+class Guesser(Protocol):
+    """Who foretells one sequence: its own past (lookup.py), or a draft model (shadow.py)."""
+
+    @property
+    def trust(self) -> float:
+        """How often the foretold token came, lately."""
+
+    def propose(self, limit: int) -> list[int]:
+        """At most `limit` tokens that may come next."""
 
 
 class Drafting:
@@ -41,21 +53,33 @@ class Drafting:
 
     def _guess(self, sequence: Sequence, num_answers: int, spare: int) -> Tokens[int]:
         """At most `spare` tokens that may follow the last one; none goes beyond the answer's end."""
-        if sequence.lookup is None or not self._pace.decode_us:
+        guesser = _most_trusted(sequence)
+        if guesser is None or not self._pace.decode_us:
             return ()
-        left = self._context_tokens - len(sequence.tokens)
-        room = (
-            left if sequence.max_tokens is None else min(left, sequence.max_tokens - sequence.num_generated)
-        )
-        guessed = sequence.lookup.propose(min(MAX_DRAFTS, spare, room - 1))
+        guessed = guesser.propose(min(MAX_DRAFTS, spare, num_left(sequence, self._context_tokens) - 1))
         count = num_worthwhile(
-            sequence.lookup.trust,
+            guesser.trust,
             token_us=self._pace.decode_us / num_answers,
-            draft_us=self._pace.draft_us,
+            draft_us=self._pace.draft_us,  # what it took to foretell them is spent already
             limit=len(guessed),
         )
+        if sequence.shadow is guesser and sequence.shadow.is_on_trial:
+            count = max(count, min(1, len(guessed)))
         end = next((at for at, token in enumerate(guessed[:count]) if self._is_end(token)), count)
         return guessed[:end]
+
+
+def _most_trusted(sequence: Sequence) -> Guesser | None:
+    """Of those who foretell something at all; the lookup if in doubt."""
+    guessers: list[Guesser | None] = [sequence.lookup, sequence.shadow]
+    able = [guesser for guesser in guessers if guesser is not None and guesser.propose(1)]
+    return max(able, key=lambda guesser: guesser.trust, default=None)
+
+
+def num_left(sequence: Sequence, context_tokens: int) -> int:
+    """Tokens that its answer may still get."""
+    left = context_tokens - len(sequence.tokens)
+    return left if sequence.max_tokens is None else min(left, sequence.max_tokens - sequence.num_generated)
 
 
 def num_worthwhile(trust: float, *, token_us: float, draft_us: float, limit: int) -> int:

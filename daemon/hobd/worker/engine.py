@@ -151,6 +151,9 @@ class Engine(Protocol):
     def piece(self, token: int) -> bytes:
         """The token's bytes; empty for control tokens. A piece need not be whole UTF-8."""
 
+    def spelling(self, token: int) -> bytes:
+        """The token as the model's file writes it, control tokens too: the same in models of a family."""
+
     def is_end(self, token: int) -> bool:
         """Whether the model says with this token that it is done."""
 
@@ -210,6 +213,9 @@ class Engine(Protocol):
         Raises:
             ConstraintUnusable: it is faulty, or this model cannot be held to it.
         """
+
+    def close(self) -> None:
+        """Frees the model and its memory. The engine is of no use afterwards."""
 
 
 Loader = Callable[[int, Settings, Callable[[float], None]], Engine]

@@ -166,7 +166,6 @@ class LlamaEngine(Vocabulary):
         return np.frombuffer(memory, np.float32).reshape(count, self.facts.vocabulary)
 
     def close(self) -> None:
-        """Frees the model and its memory. The engine is of no use afterwards."""
         self.embedder.close()
         L.llama_free(self._context)
         L.llama_model_free(self._model)

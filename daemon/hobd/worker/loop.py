@@ -1,4 +1,4 @@
-"""The decode loop: receive, plan, decode, sample, emit, commit; step after step while there is work.
+"""The decode loop: receive, guess, plan, decode, sample, emit, commit; step after step while there is work.
 
 Must stay plain synchronous code on one thread: no formatting, no logging per token, one frame a step.
 Sleeps without wake-ups while idle. Made and run by worker/__main__.py.
@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 
+import msgspec
+
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
+from hobd.worker.drafter import Drafter
 from hobd.worker.engine import Engine, Interrupted, MemoryShort, Sampler, Slice, Stowed
+from hobd.worker.guesswork import Guesswork
 from hobd.worker.lanes import Change, Copy, Discard, Fetch, Forget, Stow, Trim
 from hobd.worker.plan import Plan, Sampled, Work
 from hobd.worker.scheduler import Scheduler
@@ -32,7 +36,9 @@ EMIT_EVERY_NS = 12_000_000
 class Loop:
     """Owns the scheduler and every answer. `submit` and `cancel` may be called from another thread."""
 
-    def __init__(self, engine: Engine, send: Callable[[m.Message], None]) -> None:
+    def __init__(
+        self, engine: Engine, send: Callable[[m.Message], None], drafter: Drafter | None = None
+    ) -> None:
         facts = engine.facts
         self._engine = engine
         self._send = send
@@ -47,6 +53,7 @@ class Loop:
             chunk_tokens=CHUNK_TOKENS,
             is_end=engine.is_end,
         )
+        self._guesswork = Guesswork(drafter, self._scheduler.pace, facts.context_tokens)
         self._threads = Threads(facts.num_threads if facts.computes_on_cpu else 1)
         self._stash: dict[int, Stowed] = {}
         self._answers: dict[int, Answer] = {}
@@ -83,6 +90,7 @@ class Loop:
             self._engine.resume()
             if not self._receive(is_idle):
                 return
+            self._guesswork.guess(answer.sequence for answer in self._answers.values())
             plan = self._scheduler.plan()
             if plan is not None:
                 self._step(plan)
@@ -106,6 +114,7 @@ class Loop:
                     self._ends.append(end)
             else:
                 self._answers[item.sequence.id] = item
+                self._guesswork.meet(item.sequence)
                 self._scheduler.submit(item.sequence)
         return True
 
@@ -177,6 +186,7 @@ class Loop:
         wall_us = (time.monotonic_ns() - began_ns) // 1000
         if self._threads.note(wall_us, (time.process_time_ns() - cpu_ns) // 1000):
             self._engine.use_threads(self._threads.num)
+            self._guesswork.use_threads(self._threads.num)
 
     def _change_lane(self, change: Change) -> None:
         match change:
@@ -232,6 +242,7 @@ class Loop:
     def _end(self, answer: Answer, reason: EndReason) -> None:
         del self._answers[answer.sequence.id]
         self._unsent.pop(answer.sequence.id, None)
+        self._guesswork.leave(answer.sequence)
         last, end = answer.end(reason, time.monotonic_ns())
         if answer.fault:  # an End would call it whole; the error ends it for the broker as well
             self._send(m.Refused(end.id, "InvalidRequest", answer.fault))
@@ -252,6 +263,8 @@ class Loop:
         tally = self._scheduler.tally(
             self._threads.num, vectors=(self._vectors.num_running, self._vectors.num_queued)
         )
+        if self._guesswork.problem:
+            tally = msgspec.structs.replace(tally, draft_problem=self._guesswork.problem)
         self._send(m.Step(self._begun, deltas, self._ends, tally))
         self._emitted_ns = now_ns
         self._unsent.clear()

@@ -43,6 +43,18 @@ class Plan:
     changes: list[Change]
     work: list[Work]
 
+    @property
+    def num_prompt(self) -> int:
+        return sum(piece.count for piece in self.work if piece.is_prompt)
+
+    @property
+    def num_drafts(self) -> int:
+        return sum(len(piece.drafts) for piece in self.work)
+
+    @property
+    def has_answers(self) -> bool:
+        return any(not piece.is_prompt for piece in self.work)
+
 
 @dataclass(frozen=True, slots=True)
 class Sampled:

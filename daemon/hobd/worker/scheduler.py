@@ -70,8 +70,8 @@ class Scheduler:
         self._keeps = num_cache_lanes > 0 or (stash_bytes > 0 and not shares_parts)
         self._lanes = Lanes(num_lanes + num_cache_lanes, total_cells, self._cache)
         self._cells = self._lanes.cells
-        self._pace = Pace(chunk_tokens, batch_tokens)
-        self._drafting = Drafting(self._pace, context_tokens, is_end)
+        self.pace = Pace(chunk_tokens, batch_tokens)
+        self._drafting = Drafting(self.pace, context_tokens, is_end)
         self._turns = Turns(patience_steps)
         self._sequences: dict[int, Sequence] = {}
         self._queued: list[Sequence] = []
@@ -146,10 +146,7 @@ class Scheduler:
 
     def note_step(self, plan: Plan, duration_us: int) -> None:
         """How long the engine took for a plan: the chunks of prompts follow the machine."""
-        num_prompt = num_tokens([work for work in plan.work if work.is_prompt])
-        is_mixed = any(not work.is_prompt for work in plan.work)
-        num_drafts = sum(len(work.drafts) for work in plan.work)
-        self._pace.note(num_prompt, duration_us, is_mixed=is_mixed, num_drafts=num_drafts)
+        self.pace.note(plan.num_prompt, duration_us, is_mixed=plan.has_answers, num_drafts=plan.num_drafts)
 
     def note_stowed(self, key: int, num_bytes: int) -> None:
         """What the engine stowed under a key takes so much memory."""
@@ -235,7 +232,7 @@ class Scheduler:
         budget = self._batch_tokens - len(answering) - planned
         # One is polite to one's own class and better ones; the others may well wait.
         if any(piece.sequence.standing <= sequence.standing for piece in answering):
-            budget = min(budget, self._pace.chunk_tokens - planned)
+            budget = min(budget, self.pace.chunk_tokens - planned)
         return budget
 
     def _cells_left(self, planned: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Sequence as Tokens
 from enum import Enum
 
 from hobd.worker.lookup import Lookup
+from hobd.worker.shadow import Shadow
 
 
 class State(Enum):
@@ -59,6 +60,7 @@ class Sequence:
         "priority",
         "promise",
         "queued_at",
+        "shadow",
         "state",
         "tokens",
     )
@@ -97,7 +99,9 @@ class Sequence:
         self.queued_at = 0
         self.promise: tuple[Sequence, int] | None = None  # who computes how much of what it begins with
         self.has_grace = False
-        self.lookup: Lookup | None = None  # guesses what comes next; without one nothing is guessed
+        # Who guess what comes next, from its own past and by a draft model; without them nothing is guessed.
+        self.lookup: Lookup | None = None
+        self.shadow: Shadow | None = None
         self.state = State.QUEUED
 
     def __repr__(self) -> str:

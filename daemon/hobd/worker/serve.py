@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 
 from hobd.wire import messages as m
 from hobd.wire.framing import FrameReader, encode
+from hobd.worker.draft_model import load_draft
+from hobd.worker.drafter import Drafter
 from hobd.worker.embedder import Span
 from hobd.worker.engine import Engine, EngineError, FileUnusable, Loader, Settings, Slice
 from hobd.worker.intake import Intake
@@ -34,6 +36,10 @@ class Wire:
         with self._lock:
             self._sock.sendall(frame)
 
+    def progress(self, fraction: float) -> None:
+        """A model is loaded so far."""
+        self.send(m.Loading(min(1.0, max(0.0, fraction))))
+
     def receive(self) -> Iterator[m.Message]:
         """Every message until the broker closes its end."""
         reader = FrameReader(of_worker=False)
@@ -42,9 +48,16 @@ class Wire:
 
 
 def serve(
-    sock: socket.socket, model_fd: int, *, load: Loader, renderer: Renderer, engine_build: str, sandbox: str
+    sock: socket.socket,
+    model_fd: int,
+    *,
+    load: Loader,
+    renderer: Renderer,
+    engine_build: str,
+    sandbox: str,
+    draft_fd: int | None = None,
 ) -> None:
-    """Returns when the broker says Stop or goes away."""
+    """Returns when the broker says Stop or goes away. Behind `draft_fd` lies a model that shall guess."""
     wire = Wire(sock)
     wire.send(m.Hello(m.WIRE_VERSION, engine_build, sandbox))
     messages = wire.receive()
@@ -52,7 +65,7 @@ def serve(
     if settings is None:
         return
     try:
-        engine = load(model_fd, settings, lambda fraction: wire.send(m.Loading(min(1.0, max(0.0, fraction)))))
+        engine = load(model_fd, settings, wire.progress)
         os.close(model_fd)
         wire.send(m.Probing())
         _probe(engine)
@@ -60,8 +73,10 @@ def serve(
         kind = "unusable" if isinstance(error, FileUnusable) else "memory"
         wire.send(m.LoadFailed(kind, str(error)[:1000]))
         return
-    wire.send(_ready(engine))
-    _serve_loaded(engine, renderer, wire, messages)
+    draft = None if draft_fd is None else _load_draft(draft_fd, engine, settings, load, wire)
+    drafter, problem = (None, draft) if isinstance(draft, str) else (draft, "")
+    wire.send(_ready(engine, problem[:1000]))
+    _serve_loaded(engine, drafter, renderer, wire, messages)
 
 
 def _await_load(messages: Iterator[m.Message]) -> Settings | None:
@@ -90,7 +105,15 @@ def _probe(engine: Engine) -> None:
     engine.forget(0)
 
 
-def _ready(engine: Engine) -> m.Ready:
+def _load_draft(fd: int, engine: Engine, settings: Settings, load: Loader, wire: Wire) -> Drafter | str:
+    wire.send(m.LoadingDraft())
+    try:
+        return load_draft(fd, engine, settings, load=load, progress=wire.progress)
+    finally:
+        os.close(fd)
+
+
+def _ready(engine: Engine, draft_problem: str) -> m.Ready:
     facts = engine.facts
     return m.Ready(
         architecture=facts.architecture,
@@ -101,6 +124,7 @@ def _ready(engine: Engine) -> m.Ready:
         vocabulary=facts.vocabulary,
         weights_bytes=facts.weights_bytes,
         has_template=facts.template is not None,
+        draft_problem=draft_problem,
         can_generate=facts.can_generate,
         embedding_width=facts.embedding_width,
         has_ranking=facts.has_ranking,
@@ -108,9 +132,11 @@ def _ready(engine: Engine) -> m.Ready:
     )
 
 
-def _serve_loaded(engine: Engine, renderer: Renderer, wire: Wire, messages: Iterator[m.Message]) -> None:
+def _serve_loaded(
+    engine: Engine, drafter: Drafter | None, renderer: Renderer, wire: Wire, messages: Iterator[m.Message]
+) -> None:
     """The loop here, the intake on a thread beside it."""
-    loop = Loop(engine, wire.send)
+    loop = Loop(engine, wire.send, drafter)
     intake = Intake(engine, renderer, send=wire.send, submit=loop.submit, cancel=loop.cancel)
     thread = threading.Thread(
         target=_take_in, args=(messages, intake.on_message, loop.stop), name="intake", daemon=True

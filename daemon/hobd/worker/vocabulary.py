@@ -37,6 +37,10 @@ class Vocabulary:
             known = self._pieces[token] = spell(self._vocab, token, special=False)
         return known
 
+    def spelling(self, token: int) -> bytes:
+        text: bytes | None = L.llama_vocab_get_text(self._vocab, token)
+        return text or b""
+
     def is_end(self, token: int) -> bool:
         """Also where the model begins another gap: then it has filled this one."""
         known = self._ends.get(token)

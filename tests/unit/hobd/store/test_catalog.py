@@ -20,6 +20,7 @@ def models(tmp_path: Path) -> Path:
         aliases='["smollm2", "Tiny"]',
         sha256=f'"{DIGEST}"',
         license='"MIT"',
+        draft='"gemma"',
     )
     add(tmp_path / "other" / "gemma3-270m.gguf")
     return tmp_path
@@ -65,6 +66,7 @@ def test_an_entry_holds_what_file_and_sidecar_say(models: Path) -> None:
         aliases=("smollm2", "Tiny"),
         sha256=DIGEST,
         license="MIT",
+        draft="gemma",
         size_bytes=4,
         modified_ns=path.stat().st_mtime_ns,
     )
@@ -183,6 +185,7 @@ def test_scan_without_a_change_reads_nothing_again(models: Path) -> None:
         pytest.param(b'sha256 = "ABC"', "sha256", id="no-digest"),
         pytest.param(b'aliases = "one"', "aliases", id="wrong-type"),
         pytest.param(b'aliases = ["a\\nb"]', "unprintable", id="unprintable"),
+        pytest.param(b'draft = "a\\nb"', "unprintable", id="unprintable-draft"),
         pytest.param(b'license = "\xff"', "not UTF-8", id="not-utf-8"),
         pytest.param(b"a = " + b"[" * 30_000, "is no TOML", id="deep"),
         pytest.param(b"#" * 70_000, "over 64 KiB", id="long"),
