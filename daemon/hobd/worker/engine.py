@@ -55,6 +55,16 @@ class Affixes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A token that means something to the model beyond its text, such as the end of a turn."""
+
+    text: str
+    token: int
+    strips_left: bool = False  # it takes the spaces before it away, or those after it
+    strips_right: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a loaded model is, and what room it has."""
 
@@ -145,6 +155,10 @@ class Engine(Protocol):
 
     @property
     def embedder(self) -> Embedder: ...
+
+    @property
+    def controls(self) -> Sequence[Control]:
+        """The tokens that `tokenize` makes only where it parses special ones."""
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]: ...
 

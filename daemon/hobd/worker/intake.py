@@ -10,13 +10,15 @@ import bisect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
-from hobd.worker.engine import ConstraintUnusable, Engine, Sampler
+from hobd.worker.engine import Affixes, ConstraintUnusable, Engine, Sampler
+from hobd.worker.guard import Guard
 from hobd.worker.infill import INSTRUCTION, lay_out, question
 from hobd.worker.lookup import Lookup
 from hobd.worker.refusal import Refusal
@@ -269,9 +271,9 @@ class Intake:
             raise Refusal(
                 "NotSupported", "this model's chat template knows no reasoning; leave reasoning.enabled unset"
             )
-        messages_json, tools, arguments = self._voice.enter(prompt, messages)
+        messages_json, tools, arguments = self._hidden(prompt, messages)
         try:
-            text = self._renderer.render(
+            rendered = self._renderer.render(
                 facts.template,
                 messages_json,
                 tools,
@@ -283,8 +285,32 @@ class Intake:
             )
         except TemplateError as error:
             raise Refusal(error.error, error.message) from None
+        text = self._guard.shown(rendered)
         has_bos = bool(facts.bos_text) and text.startswith(facts.bos_text)
-        return text, self._tokenize(text, not has_bos, True)
+        tokens = self._guard.tokens(
+            rendered,
+            lambda piece: self._tokenize(piece, False, False),
+            Affixes() if has_bos else facts.affixes,
+        )
+        return text, self._tokenize(text, not has_bos, True) if tokens is None else tokens
+
+    def _hidden(self, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> tuple[bytes, bytes, bytes]:
+        """What the template sees: control tokens that somebody wrote are hidden, those of the dialect not."""
+        hide = self._guard.hide
+        try:
+            tools = msgspec.json.encode(hide(msgspec.json.decode(prompt.tools or b"[]")))
+            arguments = msgspec.json.encode(hide(msgspec.json.decode(prompt.arguments or b"{}")))
+            messages = hide(messages)
+        except RecursionError:
+            raise Refusal(
+                "InvalidRequest", "tools, calls or template arguments are nested too deep; flatten them"
+            ) from None
+        guarded = msgspec.structs.replace(prompt, tools=tools, arguments=arguments)
+        return self._voice.enter(guarded, messages)
+
+    @cached_property
+    def _guard(self) -> Guard:
+        return Guard(self._engine.controls)
 
     def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         return self._engine.tokenize(text, add_special=add_special, parse_special=parse_special)
