@@ -77,6 +77,7 @@ class Model:
     residency: str  # absent, loading, ready, unloading
     pinned: bool
     modified_at: datetime | None
+    template_overridden: bool  # by a file beside it, when it is loaded next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,7 @@ class Resident:
     num_accepted_tokens: int
     abilities: tuple[str, ...]  # generate, chat, infill, embed, rerank
     embedding_dimensions: int
+    template_overridden: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,8 @@ def _threads(resident: Resident) -> str:
 
 def _note(resident: Resident) -> str:
     restarts = f"{resident.num_restarts} restarts" if resident.num_restarts else ""
-    return "; ".join(part for part in (resident.degraded, restarts) if part) or "-"
+    template = "template overridden" if resident.template_overridden else ""
+    return "; ".join(part for part in (resident.degraded, restarts, template) if part) or "-"
 
 
 def _daemon_line(status: Status) -> str:

@@ -173,6 +173,7 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
         residency=_RESIDENCIES[broker.place(entry.name)],
         pinned=broker.is_pinned(entry.name),
         modified_at=timestamp(entry.modified_ns / 1e9),
+        template_overridden=entry.template is not None,
     )
 
 
@@ -207,6 +208,7 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         num_accepted_tokens=tally.num_accepted_tokens,
         abilities=_abilities(facts),
         embedding_dimensions=facts.embedding_width,
+        template_overridden=tenant.is_template_overridden,
     )
 
 

@@ -21,6 +21,7 @@ from hobd.broker.supervisor import Spawner, describe_exit
 from hobd.config import Config
 from hobd.store.catalog import Entry
 from hobd.store.digest import DigestMemory, OpenModel, open_verified
+from hobd.store.override import read_override
 from hobd.store.quirks import Quirks
 from hobd.wire import messages as m
 
@@ -88,6 +89,7 @@ class Loading:
         self, entry: Entry, model: OpenModel, config: Config, progress: Progress, *, workaround: str | None
     ) -> Resident:
         """One attempt, of which no worker is left when it fails. `workaround` None: the remembered one."""
+        template = await asyncio.to_thread(read_override, entry)
         process = self._spawner.spawn(model.fd)
         progress("loading", 0.0)
         resident = Resident(entry.name, model.sha256 or "", process, progress)
@@ -105,6 +107,7 @@ class Loading:
                     kv_cells=engine.kv_cells,
                     speculates=engine.speculation == "auto",
                     stash_bytes=engine.stash_mb * 1_000_000,
+                    template=template,
                     degraded=self._quirks.get(hello.engine_build) if workaround is None else workaround,
                 )
             )

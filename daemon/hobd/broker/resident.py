@@ -46,6 +46,7 @@ class Resident:
         self.sha256 = sha256
         self.process = process
         self.degraded = ""
+        self.is_template_overridden = False
         self.engine_build = ""
         self.sandbox = ""
         self.loaded_at = time.time()
@@ -85,6 +86,7 @@ class Resident:
     async def load(self, settings: m.Load) -> None:
         """Returns when the model answers. Raises ModelUnusable, OutOfMemory or WorkerDied."""
         self.degraded = settings.degraded
+        self.is_template_overridden = settings.template is not None
         self._link.send(settings)
         await self._or_death(self._ready)
 

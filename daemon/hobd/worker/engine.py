@@ -7,7 +7,7 @@ tests/fakes/engine.py; used by load.py, intake.py and loop.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from hobd.wire.messages import Constraint, Logprob, Sampling
@@ -27,6 +27,7 @@ class Settings:
     degraded: str = ""
     speculates: bool = True
     stash_bytes: int = 0
+    template: bytes | None = field(default=None, repr=False)  # instead of the model's own; not yet decoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
