@@ -46,7 +46,7 @@ def spelled(text: str) -> list[int]:
         pytest.param("a <|st", f"a {MARK}<|st", id="beginning-at-the-end"),
         pytest.param("art|> a", f"{MARK}art|> a", id="end-at-the-beginning"),
         pytest.param("user", "user", id="a-word"),
-        pytest.param({"a<|end|>": [1, None, "[TOOL]"]}, {f"a{MARK}<|end|>": [1, None, f"{MARK}[TOOL]"]}, id="json"),
+        pytest.param({"<|end|>": [1, "[TOOL]"]}, {f"{MARK}<|end|>": [1, f"{MARK}[TOOL]"]}, id="json"),
     ],
 )  # fmt: skip
 def test_what_the_template_sees(said: object, seen: object) -> None:
