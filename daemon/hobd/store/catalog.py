@@ -5,7 +5,8 @@ hide the others. Called by the broker, which says when to look again.
 
 A model is `NAME.gguf` in the directory or one level below. Links are followed: models are big, and live
 where there is room; digest.py checks the file that is opened in the end. What a model file does not say
-of itself may stand beside it in `NAME.toml` (see sidecar.py); a chat template in `NAME.jinja` replaces its own.
+of itself may stand beside it in `NAME.toml` (see sidecar.py); a chat template in `NAME.jinja` replaces
+its own.
 """
 
 from __future__ import annotations
