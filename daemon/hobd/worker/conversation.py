@@ -70,16 +70,12 @@ class Conversation:
     def _hidden(self, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> tuple[bytes, bytes, bytes]:
         """What the template sees: control tokens that somebody wrote are hidden, those of the dialect not."""
         hide = self._guard.hide
-        try:
-            tools = msgspec.json.encode(hide(msgspec.json.decode(prompt.tools or b"[]")))
-            arguments = msgspec.json.encode(hide(msgspec.json.decode(prompt.arguments or b"{}")))
-            messages = hide(messages)
-        except RecursionError:
-            raise Refusal(
-                "InvalidRequest", "tools, calls or template arguments are nested too deep; flatten them"
-            ) from None
-        guarded = msgspec.structs.replace(prompt, tools=tools, arguments=arguments)
-        return self._voice.enter(guarded, messages)
+        guarded = msgspec.structs.replace(
+            prompt,
+            tools=msgspec.json.encode(hide(msgspec.json.decode(prompt.tools or b"[]"))),
+            arguments=msgspec.json.encode(hide(msgspec.json.decode(prompt.arguments or b"{}"))),
+        )
+        return self._voice.enter(guarded, hide(messages))
 
     @cached_property
     def _guard(self) -> Guard:
