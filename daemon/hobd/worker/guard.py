@@ -35,11 +35,10 @@ class Guard:
     def __init__(self, controls: Sequence[Control], mark: str = "") -> None:
         self._mark = mark or str(10**_NUM_DIGITS + secrets.randbelow(9 * 10**_NUM_DIGITS))
         self._controls = {control.text: control for control in controls if control.text}
-        # A control token that reads like a word cannot be kept from people, nor `user` from a message's role.
-        texts = [text for text in self._controls if not text.isalnum()]
+        texts = [text for text in self._controls if _is_markup(text) and len(text) > 2]
         self._longest = max(map(len, texts), default=0)
-        self._heads = frozenset(t[i:] for t in texts for i in range(1, len(t)) if not t[i:].isalnum())
-        self._tails = frozenset(t[:i] for t in texts for i in range(1, len(t)) if not t[:i].isalnum())
+        self._heads = frozenset(t[i:] for t in texts for i in range(1, len(t)) if _is_markup(t[i:]))
+        self._tails = frozenset(t[:i] for t in texts for i in range(1, len(t)) if _is_markup(t[:i]))
         self._written = re.compile(_any_of(texts))
         self._told = re.compile(f"(?P<hidden>{self._mark})?(?P<text>{_any_of(self._controls)})")
 
@@ -98,6 +97,11 @@ class Guard:
         text = self.shown(text)
         text = text.lstrip(_SPACES) if strips_left else text
         return text.rstrip(_SPACES) if strips_right else text
+
+
+def _is_markup(text: str) -> bool:
+    """Words and spaces cannot be kept from people, nor `user` from a message's role."""
+    return not text.isalnum() and not text.isspace()
 
 
 # ------------------------------------------------------------------ one expression for thousands of texts

@@ -16,6 +16,8 @@ CONTROLS = (
     Control(text="<|end|>", token=END, strips_right=True),
     Control(text="[TOOL]", token=TOOL, strips_left=True),
     Control(text="user", token=1003),
+    Control(text="\n\n", token=1004),
+    Control(text="-", token=1005),
 )
 MARK = "4711"
 AFFIXES = Affixes(before=(1,), after=(2,))
@@ -46,6 +48,7 @@ def spelled(text: str) -> list[int]:
         pytest.param("a <|st", f"a {MARK}<|st", id="beginning-at-the-end"),
         pytest.param("art|> a", f"{MARK}art|> a", id="end-at-the-beginning"),
         pytest.param("user", "user", id="a-word"),
+        pytest.param("\n\n - \n", "\n\n - \n", id="what-everybody-writes"),
         pytest.param({"<|end|>": [1, "[TOOL]"]}, {f"{MARK}<|end|>": [1, f"{MARK}[TOOL]"]}, id="json"),
     ],
 )  # fmt: skip
