@@ -78,6 +78,7 @@ class Model:
     pinned: bool
     modified_at: datetime | None
     draft: str
+    template_overridden: bool  # by a file beside it, when it is loaded next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,7 @@ class Resident:
     draft_problem: str
     abilities: tuple[str, ...]  # generate, chat, infill, embed, rerank
     embedding_dimensions: int
+    template_overridden: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -179,6 +179,7 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
         pinned=broker.is_pinned(entry.name),
         modified_at=timestamp(entry.modified_ns / 1e9),
         draft=entry.draft or "",
+        template_overridden=entry.template is not None,
     )
 
 
@@ -215,6 +216,7 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         draft_problem=tenant.draft_problem,
         abilities=_abilities(facts),
         embedding_dimensions=facts.embedding_width,
+        template_overridden=tenant.is_template_overridden,
     )
 
 

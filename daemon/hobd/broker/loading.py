@@ -27,6 +27,7 @@ from hobd.broker.supervisor import Spawner, describe_exit
 from hobd.config import Config
 from hobd.store.catalog import Entry
 from hobd.store.digest import DigestMemory, OpenModel, open_verified
+from hobd.store.override import read_override
 from hobd.store.quirks import Quirks
 from hobd.wire import messages as m
 
@@ -149,6 +150,7 @@ class Loading:
 
     async def _try_worker(self, job: _Job, *, workaround: str | None) -> Resident:
         """One attempt, of which no worker is left when it fails. `workaround` None: the remembered one."""
+        template = await asyncio.to_thread(read_override, job.entry)
         process = self._spawner.spawn(job.model.fd, job.draft_fd)
         job.progress("loading", 0.0)
         resident = Resident(job.entry.name, job.model.sha256 or "", process, job.progress)
@@ -156,7 +158,8 @@ class Loading:
         try:
             hello = await resident.hello()
             remembered = self._quirks.get(hello.engine_build)
-            await resident.load(_settings(job.config, remembered if workaround is None else workaround))
+            degraded = remembered if workaround is None else workaround
+            await resident.load(_settings(job.config, degraded, template))
         except BaseException:
             process.kill()
             raise
@@ -183,7 +186,7 @@ class Loading:
         )
 
 
-def _settings(config: Config, workaround: str) -> m.Load:
+def _settings(config: Config, workaround: str, template: bytes | None) -> m.Load:
     engine = config.engine
     return m.Load(
         context_tokens=engine.context_tokens,
@@ -194,4 +197,5 @@ def _settings(config: Config, workaround: str) -> m.Load:
         speculates=engine.speculation == "auto",
         stash_bytes=engine.stash_mb * 1_000_000,
         degraded=workaround,
+        template=template,
     )

@@ -5,7 +5,8 @@ hide the others. Called by the broker, which says when to look again.
 
 A model is `NAME.gguf` in the directory or one level below. Links are followed: models are big, and live
 where there is room; digest.py checks the file that is opened in the end. What a model file does not say
-of itself may stand beside it in `NAME.toml` (see sidecar.py).
+of itself may stand beside it in `NAME.toml` (see sidecar.py); a chat template in `NAME.jinja` replaces
+its own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from hobd.errors import InvalidRequest, ModelNotFound, ModelUnusable
 from hobd.store.sidecar import Sidecar, SidecarError, read_sidecar
 
+_KNOWN = (".gguf", ".toml", ".jinja")
 _PART_OF_MANY = re.compile(r"-\d{5}-of-(?!00001)\d{5}$")
 
 
@@ -36,6 +38,7 @@ class Entry:
     size_bytes: int
     modified_ns: int
     problem: str | None = None
+    template: Path | None = None  # what replaces the model's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +105,17 @@ class Catalog:
     # ------------------------------------------------------------------ looking
 
     def _look(self) -> Iterator[_File]:
-        """Models and sidecars, in an order that does not depend on the file system."""
+        """Models and what stands beside them, in an order that does not depend on the file system."""
         self._unreadable = ""
         below: list[os.DirEntry[str]] = []
         for found in self._list(self.directory):
-            if found.name.endswith((".gguf", ".toml")):
+            if found.name.endswith(_KNOWN):
                 yield _file(found)
             elif not found.name.startswith(".") and found.is_dir():
                 below.append(found)
         for directory in below:
             for found in self._list(Path(directory.path)):
-                if found.name.endswith((".gguf", ".toml")):
+                if found.name.endswith(_KNOWN):
                     yield _file(found)
 
     def _list(self, directory: Path) -> list[os.DirEntry[str]]:
@@ -177,14 +180,16 @@ def _file(found: os.DirEntry[str]) -> _File:
 
 
 def _entries(files: tuple[_File, ...]) -> dict[str, Entry]:
-    sidecars = {file.path for file in files if file.path.suffix == ".toml" and file.is_regular}
+    beside = {file.path for file in files if file.path.suffix == ".toml" and file.is_regular}
+    beside |= {file.path for file in files if file.path.suffix == ".jinja"}
     entries: dict[str, Entry] = {}
     for file in files:
         name = file.path.stem
         if file.path.suffix != ".gguf" or name.startswith(".") or not name.isprintable():
             continue
-        sidecar = file.path.with_suffix(".toml")
-        entry = _entry(file, sidecar if sidecar in sidecars else None)
+        sidecar, template = (file.path.with_suffix(suffix) for suffix in (".toml", ".jinja"))
+        entry = _entry(file, sidecar if sidecar in beside else None)
+        entry = replace(entry, template=template if template in beside else None)
         twin = entries.get(name.casefold())
         if twin is not None:
             entry = replace(twin, problem=f"{twin.path} and {file.path} have one name; rename one of them")

@@ -53,6 +53,7 @@ class Load(Message, frozen=True, tag=True):
     degraded: str
     speculates: bool = True  # guesses tokens ahead where it pays
     stash_bytes: Count = 0  # memory for prefixes that are in the way in the KV cache
+    template: bytes | None = None  # replaces the model's own chat template
 
 
 Prompt = TextPrompt | TokensPrompt | ChatPrompt | InfillPrompt | EmbedPrompt | RerankPrompt
