@@ -1,0 +1,44 @@
+"""`python -m tests.fuzz`: a long run, or one case again.
+
+Must end with an error when anything was found. Called by people and by `make fuzz`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+# Where pytest finds what writes encoders.
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+
+from tests.fuzz import campaign
+from tests.fuzz.case import read
+from tests.fuzz.house import House
+from tests.fuzz.requests import draw
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--requests", type=int, default=1000, help="how many")
+    parser.add_argument("--seed", type=int, default=1, help="another seed, other requests")
+    parser.add_argument("--first", type=int, default=0, help="number of the first one")
+    parser.add_argument("--replay", type=Path, nargs="*", help="send what these files say instead")
+    parser.add_argument("--out", type=Path, default=Path("build/fuzz"), help="where failing requests go")
+    chosen = parser.parse_args()
+    numbers = range(chosen.first, chosen.first + chosen.requests)
+    cases = [read(path) for path in chosen.replay or ()] or [draw(chosen.seed, number) for number in numbers]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as home, House(Path(home) / "home") as house:
+        found = campaign.run(house, cases, told=campaign.keep(chosen.out))
+    rpcs = collections.Counter(case.rpc for case in cases)
+    print(f"{len(cases)} requests ({dict(rpcs)}) in {time.monotonic() - began:.0f} s: {found} findings")
+    return 1 if found else 0
+
+
+raise SystemExit(main())

@@ -1,0 +1,125 @@
+"""Sends cases in waves, many at once, and judges each; what fails is written down and asked again alone.
+
+Must wait for nothing without a limit. Called by __main__.py and by the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from tests.fuzz import judge
+from tests.fuzz.case import Case, write
+from tests.fuzz.house import House
+from tests.fuzz.judge import Outcome
+
+WAVE = 24
+#: Longer than anything may take: the renderer's and the rehearsal's limits, times those who wait in line.
+_SECONDS = 90.0
+_ANY_SIZE = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A case and what was wrong with it; of a wave that did harm, the case that does so alone."""
+
+    case: Case
+    faults: list[str]
+
+
+def run(house: House, cases: Sequence[Case], *, told: Callable[[Finding], None]) -> int:
+    """Sends all; returns how many findings there were."""
+    found = 0
+    for start in range(0, len(cases), WAVE):
+        wave = cases[start : start + WAVE]
+        for finding in _run_wave(house, wave):
+            found += 1
+            told(finding)
+        if start > len(cases) // 3:
+            for fault in house.growth_faults():
+                found += 1
+                told(Finding(wave[-1], [fault]))
+    return found
+
+
+def keep(directory: Path) -> Callable[[Finding], None]:
+    """Writes findings to files and says so."""
+
+    def told(finding: Finding) -> None:
+        name = f"{finding.case.rpc}-{finding.case.origin.replace(':', '-')}.txt"
+        path = write(finding.case, directory / name, finding.faults)
+        print(f"{path}: {'; '.join(finding.faults)}", flush=True)
+
+    return told
+
+
+def _run_wave(house: House, wave: Sequence[Case]) -> list[Finding]:
+    outcomes = asyncio.run(_send_all(house, wave))
+    judged = (
+        Finding(case, judge.faults(case, outcome)) for case, outcome in zip(wave, outcomes, strict=True)
+    )
+    findings = [finding for finding in judged if finding.faults]
+    harm = house.faults()
+    return findings + (_culprits(house, wave, harm) if harm else [])
+
+
+def _culprits(house: House, wave: Sequence[Case], harm: list[str]) -> list[Finding]:
+    """Who of a wave does harm alone; if nobody does, the wave's last case stands for all of it."""
+    found = []
+    for case in wave:
+        asyncio.run(_send_all(house, [case]))
+        if faults := house.faults():
+            found.append(Finding(case, faults))
+    return found or [Finding(wave[-1], [*harm, f"only with the {len(wave) - 1} cases before it"])]
+
+
+async def _send_all(house: House, cases: Sequence[Case]) -> list[Outcome]:
+    async with grpc.aio.insecure_channel(f"unix:{house.daemon.socket}", options=_ANY_SIZE) as channel:
+        return await asyncio.gather(*(_send(channel, case) for case in cases))
+
+
+async def _send(channel: grpc.aio.Channel, case: Case) -> Outcome:
+    """A unary answer is a stream of one message, so all rpcs are called alike."""
+    method = channel.unary_stream(f"/hob.v1.InferenceService/{case.rpc}")
+    timeout = None if case.deadline_ms is None else case.deadline_ms / 1000
+    call = method(case.body, timeout=timeout)
+    bodies: list[bytes] = []
+    canceller = asyncio.create_task(_cancel_later(call, case.cancel_after_ms))
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for body in call:
+                bodies.append(body)
+    except TimeoutError:
+        call.cancel()
+        return Outcome(bodies=bodies, status=None)
+    except grpc.aio.AioRpcError as error:
+        return _failed(bodies, error)
+    except asyncio.CancelledError:  # grpc's way to say that the call was, though this task was not
+        return Outcome(bodies=bodies, status=grpc.StatusCode.CANCELLED, was_cancelled=True)
+    finally:
+        canceller.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await canceller
+    return Outcome(bodies=bodies, status=grpc.StatusCode.OK)
+
+
+def _failed(bodies: list[bytes], error: grpc.aio.AioRpcError) -> Outcome:
+    trailing = dict(error.trailing_metadata() or ())
+    detail = trailing.get("hob-error-bin")
+    return Outcome(
+        bodies=bodies,
+        status=error.code(),
+        details=error.details() or "",
+        error=detail if isinstance(detail, bytes) else None,
+    )
+
+
+async def _cancel_later(call: grpc.aio.Call, after_ms: int | None) -> None:
+    if after_ms is not None:
+        await asyncio.sleep(after_ms / 1000)
+        call.cancel()
