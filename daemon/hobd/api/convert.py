@@ -6,9 +6,9 @@ the range. Called by the services in api/; the way back is in render.py.
 
 from __future__ import annotations
 
-import json
 import math
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -26,6 +26,9 @@ _MAX_LOGPROBS = 20
 _MAX_BIASES = 1024
 _MAX_TOKENS = 1 << 30
 _MAX_DOMAIN_CHARACTERS = 256
+_MAX_ARGUMENTS, _MAX_NAME_CHARACTERS = 64, 64
+# No vocabulary has more tokens, and a worker takes a number beyond it for a breach of the contract.
+_MAX_TOKEN_ID = (1 << 31) - 1
 # There is one door, and only its owner can open it.
 _CALLER = "owner"
 
@@ -68,8 +71,7 @@ def generate_request(request: pb.GenerateRequest, config: Config) -> Request:
         check_bytes(len(request.text.encode()), config)
         prompt = m.TextPrompt(request.text, request.parse_special)
     else:
-        check_bytes(4 * len(request.tokens.ids), config)
-        prompt = m.TokensPrompt(list(request.tokens.ids))
+        prompt = m.TokensPrompt(token_ids("tokens", request.tokens.ids, config))
     if request.options.truncation_strategy == pb.TRUNCATION_STRATEGY_DROP_OLDEST_MESSAGES:
         raise InvalidRequest("a raw prompt has no messages to drop; use the truncation strategy KEEP_END")
     return generation(request, prompt, config)
@@ -93,13 +95,14 @@ def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
     called: dict[str, str] = {}
     messages = [_message(index, message, called) for index, message in enumerate(request.messages)]
     messages_json, tools_json = msgspec.json.encode(messages), tools.offered(request)
-    check_bytes(len(messages_json) + len(tools_json), config)
+    arguments = _template_arguments(request)
+    check_bytes(len(messages_json) + len(tools_json) + len(arguments), config)
     if request.continue_last_message and messages[-1]["role"] != "assistant":
         raise InvalidRequest("continue_last_message needs the last message to be the assistant's")
     return m.ChatPrompt(
         messages_json,
         tools_json,
-        _template_arguments(request),
+        arguments,
         request.continue_last_message,
         tools.calling(request),
         tools.reasoning(request),
@@ -125,13 +128,18 @@ def _message(index: int, message: pb.ChatMessage, called: dict[str, str]) -> dic
 
 
 def _template_arguments(request: pb.ChatRequest) -> bytes:
+    number = len(request.template_arguments)
+    if number > _MAX_ARGUMENTS:
+        raise InvalidRequest(f"there are {number} template_arguments; at most {_MAX_ARGUMENTS} are taken")
     arguments = {}
     for name, text in request.template_arguments.items():
-        try:
-            arguments[name] = json.loads(text)
-        except ValueError:
-            raise InvalidRequest(f"template_arguments[{name!r}] is not JSON") from None
-    return json.dumps(arguments, ensure_ascii=False).encode()
+        if not name.isidentifier() or len(name) > _MAX_NAME_CHARACTERS:
+            raise InvalidRequest(
+                f"a name in template_arguments must be 1 to {_MAX_NAME_CHARACTERS} letters, digits or "
+                '"_", as templates have them; rename it'
+            )
+        arguments[name] = tools.json_value(f"template_arguments[{name!r}]", text)
+    return msgspec.json.encode(arguments)
 
 
 # ---------------------------------------------------------------------- what all requests share
@@ -258,6 +266,14 @@ def check_bytes(size: int, config: Config) -> None:
         raise InvalidRequest(
             f"the prompt has {size} bytes; limits.max_prompt_bytes allows {config.limits.max_prompt_bytes}"
         )
+
+
+def token_ids(name: str, ids: Sequence[int], config: Config) -> list[int]:
+    """Tokens that some model may have. Raises InvalidRequest."""
+    check_bytes(4 * len(ids), config)
+    if ids and max(ids) > _MAX_TOKEN_ID:
+        raise InvalidRequest(f"{name} must be from 0 to {_MAX_TOKEN_ID}, not {max(ids)}")
+    return list(ids)
 
 
 def in_range(name: str, value: float, low: float, high: float) -> float:
