@@ -6,7 +6,6 @@ Must end with an error when anything was found. Called by people and by `make fu
 from __future__ import annotations
 
 import argparse
-import collections
 import os
 import sys
 import tempfile
@@ -32,12 +31,13 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("build/fuzz"), help="where failing requests go")
     chosen = parser.parse_args()
     numbers = range(chosen.first, chosen.first + chosen.requests)
-    cases = [read(path) for path in chosen.replay or ()] or [draw(chosen.seed, number) for number in numbers]
+    files = chosen.replay or ()
+    drawn = (draw(chosen.seed, number) for number in numbers)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as home, House(Path(home) / "home") as house:
+        cases = map(read, files) if files else drawn
         found = campaign.run(house, cases, told=campaign.keep(chosen.out))
-    rpcs = collections.Counter(case.rpc for case in cases)
-    print(f"{len(cases)} requests ({dict(rpcs)}) in {time.monotonic() - began:.0f} s: {found} findings")
+    print(f"{len(files) or len(numbers)} requests in {time.monotonic() - began:.0f} s: {found} findings")
     return 1 if found else 0
 
 

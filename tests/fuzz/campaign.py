@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.fuzz.house import House
 from tests.fuzz.judge import Outcome
 
 WAVE = 24
+#: Until then processes grow by what they keep for good.
+_WARM_UP_WAVES = 15
 #: Longer than anything may take: the renderer's and the rehearsal's limits, times those who wait in line.
 _SECONDS = 90.0
 _ANY_SIZE = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
@@ -32,19 +35,20 @@ class Finding:
     faults: list[str]
 
 
-def run(house: House, cases: Sequence[Case], *, told: Callable[[Finding], None]) -> int:
+def run(house: House, cases: Iterable[Case], *, told: Callable[[Finding], None]) -> int:
     """Sends all; returns how many findings there were."""
-    found = 0
-    for start in range(0, len(cases), WAVE):
-        wave = cases[start : start + WAVE]
-        for finding in _run_wave(house, wave):
-            found += 1
+    left, findings = iter(cases), 0
+    for number in itertools.count():
+        wave = list(itertools.islice(left, WAVE))
+        if not wave:
+            return findings
+        found = _run_wave(house, wave)
+        if number > _WARM_UP_WAVES and (grown := house.growth_faults()):
+            found.append(Finding(wave[-1], grown))
+        for finding in found:
             told(finding)
-        if start > len(cases) // 3:
-            for fault in house.growth_faults():
-                found += 1
-                told(Finding(wave[-1], [fault]))
-    return found
+        findings += len(found)
+    raise AssertionError("there is no end of numbers")
 
 
 def keep(directory: Path) -> Callable[[Finding], None]:

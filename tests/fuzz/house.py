@@ -98,7 +98,7 @@ class House:
             return not status.num_sessions and not any(r.num_running + r.num_queued for r in status.residents)
 
         try:
-            await_true(is_quiet, "no session, no lane, no queue", seconds=20)
+            await_true(is_quiet, "no session, no lane, no queue", seconds=8)
         except AssertionError as error:
             return [str(error)]
         return []
