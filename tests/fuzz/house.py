@@ -41,7 +41,7 @@ class House:
         write_tiny_gemma(models / "gemma.gguf", context=_CONTEXT)
         write_tiny_bert(models / "encoder.gguf")
         write_tiny_bert(models / "ranker.gguf", ranks=True)
-        self._log_seen = self._num_restarts = 0
+        self._log_seen = self._num_restarts = self._num_lost = 0
         self._ordinary: list[object] = []
         self._bytes: dict[int, int] = {}
 
@@ -95,11 +95,13 @@ class House:
     def _left_behind(self) -> list[str]:
         def is_quiet() -> bool:
             status = self.client.status()
-            return not status.num_sessions and not any(r.num_running + r.num_queued for r in status.residents)
+            is_idle = not any(resident.num_running + resident.num_queued for resident in status.residents)
+            return is_idle and status.num_sessions <= self._num_lost
 
         try:
-            await_true(is_quiet, "no session, no lane, no queue", seconds=8)
+            await_true(is_quiet, "no session, no lane, no queue", seconds=15)
         except AssertionError as error:
+            self._num_lost = self.client.status().num_sessions  # told once
             return [str(error)]
         return []
 

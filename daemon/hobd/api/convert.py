@@ -26,7 +26,10 @@ _MAX_LOGPROBS = 20
 _MAX_BIASES = 1024
 _MAX_TOKENS = 1 << 30
 _MAX_DOMAIN_CHARACTERS = 256
-_MAX_ARGUMENTS, _MAX_NAME_CHARACTERS = 64, 64
+_MAX_ARGUMENTS, _MAX_NAME_CHARACTERS = 64, 128
+_MAX_MESSAGES, _MAX_PARTS = 8192, 1024
+_MAX_MS = 7 * 24 * 3600 * 1000
+_MAX_KEEP_ALIVE_SECONDS = 365 * 24 * 3600
 # No vocabulary has more tokens, and a worker takes a number beyond it for a breach of the contract.
 _MAX_TOKEN_ID = (1 << 31) - 1
 # There is one door, and only its owner can open it.
@@ -92,6 +95,8 @@ def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
     _refuse_unsupported(request)
     if not request.messages:
         raise InvalidRequest("the conversation is empty; send at least one message")
+    if len(request.messages) > _MAX_MESSAGES:
+        raise InvalidRequest(f"there are {len(request.messages)} messages; at most {_MAX_MESSAGES} are taken")
     called: dict[str, str] = {}
     messages = [_message(index, message, called) for index, message in enumerate(request.messages)]
     messages_json, tools_json = msgspec.json.encode(messages), tools.offered(request)
@@ -112,6 +117,12 @@ def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
 def _message(index: int, message: pb.ChatMessage, called: dict[str, str]) -> dict[str, Any]:
     if not message.role:
         raise InvalidRequest(f"message {index} has no role; use system, user or assistant")
+    check_characters(f"the role of message {index}", message.role, _MAX_NAME_CHARACTERS)
+    check_characters(f"the name of message {index}", message.name, _MAX_NAME_CHARACTERS)
+    if len(message.content) > _MAX_PARTS:
+        raise InvalidRequest(
+            f"message {index} has {len(message.content)} parts; at most {_MAX_PARTS} are taken"
+        )
     texts = []
     for part in message.content:
         if part.WhichOneof("part") == "media":
@@ -163,11 +174,13 @@ def generation(
 
 def treatment(options: pb.RequestOptions) -> dict[str, Any]:
     """How a request is to be treated: fields of Request. Raises InvalidRequest."""
+    check_characters("client_request_id", options.client_request_id, _MAX_NAME_CHARACTERS)
+    _up_to(options, "keep_alive_seconds", _MAX_KEEP_ALIVE_SECONDS)
     return {
         "priority": choose("priority_class", options.priority_class, _PRIORITIES),
         "truncation": choose("truncation_strategy", options.truncation_strategy, _TRUNCATIONS),
-        "max_queue_ms": optional(options, "max_queue_ms"),
-        "max_total_ms": optional(options, "max_total_ms"),
+        "max_queue_ms": _up_to(options, "max_queue_ms", _MAX_MS),
+        "max_total_ms": _up_to(options, "max_total_ms", _MAX_MS),
         "caller": _CALLER,
         "domain": _cache_domain(options),
     }
@@ -175,11 +188,7 @@ def treatment(options: pb.RequestOptions) -> dict[str, Any]:
 
 def _cache_domain(options: pb.RequestOptions) -> str:
     """The domain inside its caller's; empty for a request that must leave nothing."""
-    if len(options.cache_domain) > _MAX_DOMAIN_CHARACTERS:
-        raise InvalidRequest(
-            f"cache_domain must have at most {_MAX_DOMAIN_CHARACTERS} characters, "
-            f"not {len(options.cache_domain)}"
-        )
+    check_characters("cache_domain", options.cache_domain, _MAX_DOMAIN_CHARACTERS)
     return "" if options.incognito else f"{_CALLER}:{options.cache_domain}"
 
 
@@ -251,6 +260,7 @@ def _logit_bias(request: pb.Sampling) -> tuple[tuple[int, float], ...]:
             f"logit_bias has {len(request.logit_bias)} tokens; at most {_MAX_BIASES} are taken"
         )
     for token, bias in request.logit_bias.items():
+        in_range("a token of logit_bias", token, 0, _MAX_TOKEN_ID)
         if math.isnan(bias) or bias == math.inf:
             raise InvalidRequest(f"logit_bias of token {token} must be a number below infinity, not {bias}")
     return tuple(request.logit_bias.items())
@@ -276,9 +286,19 @@ def token_ids(name: str, ids: Sequence[int], config: Config) -> list[int]:
     return list(ids)
 
 
+def check_characters(name: str, text: str, most: int) -> None:
+    if len(text) > most:
+        raise InvalidRequest(f"{name} must have at most {most} characters, not {len(text)}")
+
+
+def _up_to(message: Any, name: str, most: int) -> Any:
+    value = optional(message, name)
+    return None if value is None else in_range(name, value, 0, most)
+
+
 def in_range(name: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:  # also false for NaN
-        raise InvalidRequest(f"{name} must be from {low} to {high}, not {value:g}")
+        raise InvalidRequest(f"{name} must be from {low} to {high}, not {value:.9g}")
     return value
 
 
