@@ -29,9 +29,9 @@ _ANY_SIZE = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_le
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A case and what was wrong with it; of a wave that did harm, the case that does so alone."""
+    """What was wrong, and with which case; where no case does the harm alone, with which of them together."""
 
-    case: Case
+    cases: Sequence[Case]
     faults: list[str]
 
 
@@ -44,7 +44,7 @@ def run(house: House, cases: Iterable[Case], *, told: Callable[[Finding], None])
             return findings
         found = _run_wave(house, wave)
         if number > _WARM_UP_WAVES and (grown := house.growth_faults()):
-            found.append(Finding(wave[-1], grown))
+            found.append(Finding(wave, grown))
         for finding in found:
             told(finding)
         findings += len(found)
@@ -55,9 +55,11 @@ def keep(directory: Path) -> Callable[[Finding], None]:
     """Writes findings to files and says so."""
 
     def told(finding: Finding) -> None:
-        name = f"{finding.case.rpc}-{finding.case.origin.replace(':', '-')}.txt"
-        path = write(finding.case, directory / name, finding.faults)
-        print(f"{path}: {'; '.join(finding.faults)}", flush=True)
+        for case in finding.cases:
+            name = f"{case.rpc}-{case.origin.replace(':', '-')}.txt"
+            path = write(case, directory / name, finding.faults)
+        others = f" and {len(finding.cases) - 1} before it" if len(finding.cases) > 1 else ""
+        print(f"{path}{others}: {'; '.join(finding.faults)}", flush=True)
 
     return told
 
@@ -65,7 +67,7 @@ def keep(directory: Path) -> Callable[[Finding], None]:
 def _run_wave(house: House, wave: Sequence[Case]) -> list[Finding]:
     outcomes = asyncio.run(_send_all(house, wave))
     judged = (
-        Finding(case, judge.faults(case, outcome)) for case, outcome in zip(wave, outcomes, strict=True)
+        Finding([case], judge.faults(case, outcome)) for case, outcome in zip(wave, outcomes, strict=True)
     )
     findings = [finding for finding in judged if finding.faults]
     harm = house.faults()
@@ -73,13 +75,13 @@ def _run_wave(house: House, wave: Sequence[Case]) -> list[Finding]:
 
 
 def _culprits(house: House, wave: Sequence[Case], harm: list[str]) -> list[Finding]:
-    """Who of a wave does harm alone; if nobody does, the wave's last case stands for all of it."""
+    """Who of a wave does harm alone; if nobody does, it was all of them together."""
     found = []
     for case in wave:
         asyncio.run(_send_all(house, [case]))
         if faults := house.faults():
-            found.append(Finding(case, faults))
-    return found or [Finding(wave[-1], [*harm, f"only with the {len(wave) - 1} cases before it"])]
+            found.append(Finding([case], faults))
+    return found or [Finding(wave, harm)]
 
 
 async def _send_all(house: House, cases: Sequence[Case]) -> list[Outcome]:

@@ -112,10 +112,18 @@ class House:
             "text of a request": CANARY,
             "a traceback": "Traceback",
             "a bug": "rpc_failed",
-            "an error": '"error"',
+            "an error": "level=error",
+            "a death": "worker_died",
         }
-        return [f"the log has {what}: {news[-600:]!r}" for what, sign in signs.items() if sign in news]
+        return [
+            f"the log has {what}: {_around(sign, news)!r}" for what, sign in signs.items() if sign in news
+        ]
 
     def _answer_faults(self) -> list[str]:
         told = self._ask_all()
         return [] if told == self._ordinary else ["an ordinary request got another answer than before"]
+
+
+def _around(sign: str, news: str) -> str:
+    place = news.index(sign)
+    return news[max(0, place - 200) : place + 1500]
