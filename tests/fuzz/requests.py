@@ -7,7 +7,6 @@ Called by campaign.py and by tests.
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 from google.protobuf.message import Message
@@ -15,19 +14,22 @@ from hob.v1 import inference_pb2 as pb
 
 from tests.fuzz import values
 from tests.fuzz.case import Case
+from tests.fuzz.values import Dice
 
 #: Models that campaign.py writes; the first ones more often.
-MODELS = ("llama", "llama", "llama", "thinker", "mamba", "gemma", "encoder", "ranker", "Llama", "none", "")
+MODELS = ("llama", "llama", "llama", "thinker", "mamba", "gemma")
+_ODD_MODELS = ("Llama", "none", "", "encoder", "ranker")
 _UNKNOWN_ENUM = 77
 
 
 def draw(seed: int, number: int) -> Case:
     """The case of this number."""
-    rng = Random(f"{seed}:{number}")
+    rng = Dice(f"{seed}:{number}")
+    rng.oddness = rng.choice((0.0, 0.1, 0.3, 1.0))
     rpc = rng.choice(tuple(_DRAWS))
     message = _DRAWS[rpc](rng)
     body = message.SerializeToString()
-    if rng.random() < 0.02:
+    if rng.odd(0.05):
         body = _damaged(rng, body)
     return Case(
         rpc=rpc,
@@ -38,7 +40,7 @@ def draw(seed: int, number: int) -> Case:
     )
 
 
-def _damaged(rng: Random, body: bytes) -> bytes:
+def _damaged(rng: Dice, body: bytes) -> bytes:
     """Bits flipped, or the end missing: mostly no message any more, sometimes another one."""
     if not body or rng.random() < 0.3:
         return body[: rng.randrange(len(body) + 1)] + rng.randbytes(3)
@@ -46,7 +48,7 @@ def _damaged(rng: Random, body: bytes) -> bytes:
     return body[:place] + bytes([body[place] ^ 1 << rng.randrange(8)]) + body[place + 1 :]
 
 
-def _maybe(rng: Random, chance: float, make: Callable[[], Any]) -> Any:
+def _maybe(rng: Dice, chance: float, make: Callable[[], Any]) -> Any:
     return make() if rng.random() < chance else None
 
 
@@ -58,11 +60,11 @@ def _set(**fields: Any) -> dict[str, Any]:
 # ---------------------------------------------------------------------- what several rpcs share
 
 
-def _model(rng: Random) -> str:
-    return values.name(rng, *MODELS)
+def _model(rng: Dice) -> str:
+    return values.name(rng, *(_ODD_MODELS if rng.odd(0.2) else MODELS))
 
 
-def _options(rng: Random) -> pb.RequestOptions:
+def _options(rng: Dice) -> pb.RequestOptions:
     count = values.count
     options = pb.RequestOptions(
         priority_class=rng.choice((0, 1, 2, 3)),
@@ -75,11 +77,11 @@ def _options(rng: Random) -> pb.RequestOptions:
             keep_alive_seconds=_maybe(rng, 0.05, lambda: count(rng, 0, 1)),
         ),
     )
-    if rng.random() < 0.1:
+    if rng.odd(0.15):
         options.truncation_strategy = rng.choice((1, 2))
-    if rng.random() < 0.02:
+    if rng.odd(0.02):
         options.priority_class = _UNKNOWN_ENUM
-    if rng.random() < 0.01:
+    if rng.odd(0.01):
         options.truncation_strategy = _UNKNOWN_ENUM
     return options
 
@@ -98,7 +100,7 @@ _SAMPLING_RANGES = {
 }
 
 
-def _sampling(rng: Random) -> pb.Sampling:
+def _sampling(rng: Dice) -> pb.Sampling:
     sampling = pb.Sampling()
     for field, (low, high) in _SAMPLING_RANGES.items():
         if rng.random() < 0.12:
@@ -119,53 +121,55 @@ def _sampling(rng: Random) -> pb.Sampling:
         sampling.mirostat.tau = values.number(rng, 0, 100)
         sampling.mirostat.eta = values.number(rng, 0, 1)
     if rng.random() < 0.15:
-        for _ in range(rng.choice((1, 5, 5, 270, 1100))):
+        for _ in range(1100 if rng.odd(0.1) else rng.choice((1, 5, 5, 260))):
             sampling.logit_bias[values.token(rng)] = values.number(rng, -100, 100)
     if rng.random() < 0.03:  # everything is banned
         sampling.logit_bias.update(dict.fromkeys(range(290), -float("inf")))
     return sampling
 
 
-def _dry(rng: Random) -> pb.Dry:
+def _dry(rng: Dice) -> pb.Dry:
     dry = pb.Dry(
         multiplier=values.number(rng, 0, 10),
         base=values.number(rng, 1, 10),
         allowed_length=values.count(rng, 0, 1, 2, 1024),
-        sequence_breakers=[values.text(rng, most=2) for _ in range(rng.choice((0, 0, 1, 5, 65)))],
+        sequence_breakers=[
+            values.text(rng, most=2) for _ in range(65 if rng.odd(0.2) else rng.choice((0, 0, 1, 5)))
+        ],
     )
     if rng.random() < 0.5:
         dry.penalty_last_n = values.count(rng, 0, 1, 64)
     return dry
 
 
-def _limits(rng: Random) -> pb.Limits:
-    stops = rng.choice((0, 0, 0, 1, 3, 17))
+def _limits(rng: Dice) -> pb.Limits:
+    stops = 17 if rng.odd(0.1) else rng.choice((0, 0, 0, 1, 3))
     return pb.Limits(
         stop=[rng.choice(("e", " ", "\n", "ab", values.text(rng, most=2))) for _ in range(stops)],
         ignore_eos=rng.random() < 0.15,
         **_set(
             max_tokens=_maybe(rng, 0.95, lambda: values.count(rng, 1, 2, 5, 12, 25)),
             logprobs=_maybe(rng, 0.12, lambda: values.count(rng, 0, 1, 20)),
-            num_answers=_maybe(rng, 0.03, lambda: values.count(rng, 1, 2)),
+            num_answers=_maybe(rng, 0.03, lambda: values.count(rng, 1)),
         ),
     )
 
 
-def _response_format(rng: Random) -> pb.ResponseFormat:
+def _response_format(rng: Dice) -> pb.ResponseFormat:
     kind = rng.choice(("json", "json_schema", "json_schema", "regex", "gbnf", "lark", "choice"))
     if kind == "json":
         return pb.ResponseFormat(json=pb.JsonFormat())
     if kind == "json_schema":
         return pb.ResponseFormat(json_schema=values.schema(rng))
     if kind == "choice":
-        most = rng.choice((0, 1, 3, 50, 1001))
+        most = rng.choice((0, 1001)) if rng.odd(0.3) else rng.choice((1, 3, 50))
         return pb.ResponseFormat(
             choice=pb.ChoiceFormat(choices=[values.text(rng, most=3) for _ in range(most)])
         )
     return pb.ResponseFormat(**{kind: values.grammar(rng, kind)})
 
 
-def _generation(rng: Random) -> dict[str, Any]:
+def _generation(rng: Dice) -> dict[str, Any]:
     return _set(
         model=_model(rng),
         sampling=_sampling(rng),
@@ -174,34 +178,36 @@ def _generation(rng: Random) -> dict[str, Any]:
     )
 
 
-def _shape(rng: Random) -> dict[str, Any]:
+def _shape(rng: Dice) -> dict[str, Any]:
     return _set(
         response_format=_maybe(rng, 0.3, lambda: _response_format(rng)),
-        loras=_maybe(rng, 0.01, lambda: [pb.LoraScale(name="x", scale=values.number(rng, 0, 1))]),
+        loras=_maybe(
+            rng, 0.02 * rng.oddness, lambda: [pb.LoraScale(name="x", scale=values.number(rng, 0, 1))]
+        ),
     )
 
 
 # ---------------------------------------------------------------------- one for each rpc
 
 
-def _generate(rng: Random) -> pb.GenerateRequest:
+def _generate(rng: Dice) -> pb.GenerateRequest:
     request = pb.GenerateRequest(parse_special=rng.random() < 0.3, **_generation(rng), **_shape(rng))
     roll = rng.random()
     if roll < 0.6:
         request.text = values.text(rng)
-    elif roll < 0.98:
+    elif not rng.odd(0.05):
         request.tokens.ids.extend(values.tokens(rng))
     return request
 
 
-def _part(rng: Random) -> pb.ContentPart:
-    if rng.random() < 0.01:
+def _part(rng: Dice) -> pb.ContentPart:
+    if rng.odd(0.02):
         media = pb.Media(mime_type=values.text(rng, most=2), data=rng.randbytes(rng.choice((0, 10, 1000))))
         return pb.ContentPart(media=media)
     return pb.ContentPart(text=values.text(rng)) if rng.random() < 0.97 else pb.ContentPart()
 
 
-def _message(rng: Random, role: str) -> pb.ChatMessage:
+def _message(rng: Dice, role: str) -> pb.ChatMessage:
     message = pb.ChatMessage(
         role=values.name(rng, role),
         content=[_part(rng) for _ in range(rng.choice((0, 1, 1, 1, 2, 5)))],
@@ -209,16 +215,16 @@ def _message(rng: Random, role: str) -> pb.ChatMessage:
         reasoning=rng.choice(("", "", "", values.text(rng))),
     )
     if role == "assistant" and rng.random() < 0.4:
-        for number in range(rng.choice((1, 1, 2, 129))):
+        for number in range(129 if rng.odd(0.1) else rng.choice((1, 1, 2))):
             id = values.name(rng, f"call_{number}")
             arguments = rng.choice(("", "{}", values.json_text(rng)))
             message.tool_calls.add(id=id, name=values.name(rng, "look", "add"), arguments=arguments)
-    if role == "tool" and rng.random() < 0.8:
+    if role == "tool" and rng.odd(0.8):
         message.tool_call_id = values.name(rng, "call_0", "call_1")
     return message
 
 
-def _chat(rng: Random) -> pb.ChatRequest:
+def _chat(rng: Dice) -> pb.ChatRequest:
     roles = rng.choice(
         (
             ("user",),
@@ -228,24 +234,21 @@ def _chat(rng: Random) -> pb.ChatRequest:
             ("system", "user", "assistant", "tool", "tool", "user"),
             ("user", "assistant"),
             ("user",) * 40,
-            (),
-            ("odd",),
-            ("tool", "system"),
+            *(((), ("odd",), ("tool", "system")) if rng.odd(0.5) else ()),
         )
     )
     request = pb.ChatRequest(
         messages=[_message(rng, role) for role in roles],
         parallel_tool_calls=rng.random() < 0.5,
-        continue_last_message=rng.random() < 0.1,
+        continue_last_message=roles[-1:] == ("assistant",) or rng.odd(0.1),
         **_generation(rng),
         **_shape(rng),
     )
     if rng.random() < 0.35:
         _add_tools(rng, request)
     for _ in range(rng.choice((0, 0, 0, 0, 1, 3))):
-        argument = values.name(
-            rng, "enable_thinking", "x", "thinking", "messages", "tools", "add_generation_prompt"
-        )
+        reserved = ("messages", "tools", "add_generation_prompt") if rng.odd(0.3) else ()
+        argument = values.name(rng, "enable_thinking", "x", "thinking", *reserved)
         request.template_arguments[argument] = values.json_text(rng)
     if rng.random() < 0.25:
         if rng.random() < 0.7:
@@ -255,38 +258,38 @@ def _chat(rng: Random) -> pb.ChatRequest:
     return request
 
 
-def _add_tools(rng: Random, request: pb.ChatRequest) -> None:
+def _add_tools(rng: Dice, request: pb.ChatRequest) -> None:
     names = rng.sample(("look", "add", "a.b-c_9", "x" * 64), rng.randint(1, 4))
     for name in names:
         schema = values.schema(rng) if rng.random() < 0.5 else '{"type": "object", "properties": {}}'
         request.tools.add(name=values.name(rng, name), description=values.text(rng), parameters_schema=schema)
-    if rng.random() < 0.05:
+    if rng.odd(0.05):
         for number in range(128):
             request.tools.add(name=f"t{number}")
     if rng.random() < 0.6:
-        request.tool_choice.mode = rng.choice((0, 1, 2, 3, 3, 4, 4, _UNKNOWN_ENUM))
-        if request.tool_choice.mode == pb.ToolChoice.MODE_NAMED or rng.random() < 0.05:
+        request.tool_choice.mode = _UNKNOWN_ENUM if rng.odd(0.1) else rng.choice((0, 1, 2, 3, 3, 4, 4))
+        if request.tool_choice.mode == pb.ToolChoice.MODE_NAMED or rng.odd(0.05):
             request.tool_choice.name = values.name(rng, *names)
 
 
-def _infill(rng: Random) -> pb.InfillRequest:
+def _infill(rng: Dice) -> pb.InfillRequest:
     return pb.InfillRequest(
         prefix=values.text(rng),
         suffix=values.text(rng),
         path=values.name(rng, "", "src/a.py"),
         context_files=[
             pb.ContextFile(path=values.name(rng, "b.py"), text=values.text(rng))
-            for _ in range(rng.choice((0, 0, 1, 5, 257)))
+            for _ in range(257 if rng.odd(0.1) else rng.choice((0, 0, 1, 5)))
         ],
         **_generation(rng),
     )
 
 
-def _embed(rng: Random) -> pb.EmbedRequest:
+def _embed(rng: Dice) -> pb.EmbedRequest:
     request = pb.EmbedRequest(
-        model=rng.choice(("encoder", "encoder", _model(rng))),
-        inputs=[values.text(rng, most=4) for _ in range(rng.choice((0, 1, 1, 3, 40)))],
-        pooling=rng.choice((0, 0, 1, 2, 3, _UNKNOWN_ENUM if rng.random() < 0.2 else 0)),
+        model=rng.choice(("encoder", "encoder", "ranker", _model(rng))),
+        inputs=[values.text(rng, most=4) for _ in range(0 if rng.odd(0.1) else rng.choice((1, 1, 3, 40)))],
+        pooling=rng.choice((0, 0, 1, 2, 3, _UNKNOWN_ENUM if rng.odd(0.2) else 0)),
         chunk_long_inputs=rng.random() < 0.5,
         options=_options(rng),
     )
@@ -297,11 +300,11 @@ def _embed(rng: Random) -> pb.EmbedRequest:
     return request
 
 
-def _rerank(rng: Random) -> pb.RerankRequest:
+def _rerank(rng: Dice) -> pb.RerankRequest:
     request = pb.RerankRequest(
-        model=rng.choice(("ranker", "encoder", _model(rng))),
+        model=_model(rng) if rng.odd(0.3) else rng.choice(("ranker", "encoder")),
         query=values.text(rng, most=3),
-        documents=[values.text(rng, most=3) for _ in range(rng.choice((0, 1, 1, 3, 40)))],
+        documents=[values.text(rng, most=3) for _ in range(0 if rng.odd(0.1) else rng.choice((1, 1, 3, 40)))],
         options=_options(rng),
     )
     if rng.random() < 0.3:
@@ -309,20 +312,20 @@ def _rerank(rng: Random) -> pb.RerankRequest:
     return request
 
 
-def _tokenize(rng: Random) -> pb.TokenizeRequest:
+def _tokenize(rng: Dice) -> pb.TokenizeRequest:
     special = {"add_special": rng.random() < 0.5, "parse_special": rng.random() < 0.5}
     return pb.TokenizeRequest(model=_model(rng), text=values.text(rng), **special)
 
 
-def _detokenize(rng: Random) -> pb.DetokenizeRequest:
+def _detokenize(rng: Dice) -> pb.DetokenizeRequest:
     return pb.DetokenizeRequest(model=_model(rng), ids=values.tokens(rng))
 
 
-def _apply_template(rng: Random) -> pb.ApplyTemplateRequest:
+def _apply_template(rng: Dice) -> pb.ApplyTemplateRequest:
     return pb.ApplyTemplateRequest(chat=_chat(rng))
 
 
-_DRAWS: dict[str, Callable[[Random], Message]] = {
+_DRAWS: dict[str, Callable[[Dice], Message]] = {
     "Generate": _generate,
     "Chat": _chat,
     "Infill": _infill,

@@ -157,63 +157,72 @@ _JSON = (
 )
 
 
-def count(rng: Random, *ordinary: int) -> int:
+class Dice(Random):
+    """A generator with a temper: some requests are odd all over, some in one field or none.
+
+    With every field as odd as can be nearly all requests would be refused at the door, and no worker tried.
+    """
+
+    oddness = 1.0
+
+    def odd(self, chance: float) -> bool:
+        """Whether to be odd, where it would be so often."""
+        return self.random() < chance * self.oddness
+
+
+def count(rng: Dice, *ordinary: int) -> int:
     """Mostly something ordinary, so that other fields are looked at too."""
-    return rng.choice(ordinary) if ordinary and rng.random() < 0.8 else rng.choice(_COUNTS)
+    return rng.choice(_COUNTS) if not ordinary or rng.odd(0.2) else rng.choice(ordinary)
 
 
-def number(rng: Random, low: float, high: float) -> float:
-    roll = rng.random()
-    if roll < 0.7:
-        return rng.uniform(low, high)
-    if roll < 0.85:
-        return rng.choice((low, high))
-    if roll < 0.9:
+def number(rng: Dice, low: float, high: float) -> float:
+    if not rng.odd(0.2):
+        return rng.choice((low, high)) if rng.random() < 0.2 else rng.uniform(low, high)
+    if rng.random() < 0.3:
         return rng.choice((math.nextafter(low, -math.inf) - 1e-6, high + 1e-3))
     return rng.choice(_FLOATS)
 
 
-def text(rng: Random, *, most: int = 12) -> str:
+def text(rng: Dice, *, most: int = 12) -> str:
     """Usually short; one in some hundreds is longer than any context, or than any limit."""
-    roll = rng.random()
-    if roll < 0.03:
+    if rng.odd(0.03):
         return ""
-    if roll < 0.04:
+    if rng.odd(0.01):
         return rng.choice(_CHUNKS) * rng.choice((300, 3000, 30_000))
-    if roll < 0.042:
+    if rng.odd(0.002):
         return rng.choice((" ", "a", "é", "1", "\n", CANARY, "\0", "a b")) * rng.choice(
             (1 << 18, 1 << 20, 9 << 20)
         )
     return "".join(rng.choice(_CHUNKS) for _ in range(rng.randint(1, most)))
 
 
-def name(rng: Random, *ordinary: str) -> str:
-    if rng.random() < 0.93:
+def name(rng: Dice, *ordinary: str) -> str:
+    if not rng.odd(0.07):
         return rng.choice(ordinary)
     return rng.choice(
         ("", " ", "\0", "é", "a b", "../x", "x" * 65, "x" * 300, "x" * 100_000, "\x1b[2J", "a\nb")
     )
 
 
-def token(rng: Random, vocabulary: int = 270) -> int:
-    if rng.random() < 0.97:
+def token(rng: Dice, vocabulary: int = 270) -> int:
+    if not rng.odd(0.03):
         return rng.randrange(vocabulary)
     return rng.choice((vocabulary + 100, *_COUNTS))
 
 
-def tokens(rng: Random) -> list[int]:
-    few = rng.choice((0, 1, 2, 8, 30, 100, 300, 2000))
+def tokens(rng: Dice) -> list[int]:
+    few = rng.choice((0, 500, 2000)) if rng.odd(0.3) else rng.choice((1, 2, 8, 30, 100, 300))
     if rng.random() < 0.5:  # all of them exist, so that they are run
         return [rng.randrange(270) for _ in range(few)]
     return [token(rng) for _ in range(few)]
 
 
-def json_text(rng: Random) -> str:
-    return rng.choice(_JSON) if rng.random() < 0.6 else json.dumps({"a": text(rng), "n": rng.randint(-9, 9)})
+def json_text(rng: Dice) -> str:
+    return rng.choice(_JSON) if rng.odd(0.6) else json.dumps({"a": text(rng), "n": rng.randint(-9, 9)})
 
 
-def schema(rng: Random) -> str:
-    roll = rng.random()
+def schema(rng: Dice) -> str:
+    roll = rng.random() / (rng.oddness or 0.1)
     if roll < 0.1:
         return json_text(rng)
     if roll < 0.15:
@@ -227,7 +236,7 @@ def schema(rng: Random) -> str:
     return json.dumps({"type": "object", "properties": inner, "required": list(inner)[:1]})
 
 
-def grammar(rng: Random, kind: str) -> str:
+def grammar(rng: Dice, kind: str) -> str:
     some = rng.choice(_GRAMMARS[kind])
     roll = rng.random()
     if roll < 0.7:
