@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import grpc
+import h2.config
+import h2.connection
 import psutil
 import pytest
 from hob.v1 import daemon_pb2
@@ -17,6 +19,14 @@ from tests.daemon import RunningDaemon, await_true
 from tests.fakes.engine import expected_answer
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+GRPC_HEADERS = [
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":path", "/hob.v1.ModelService/ListModels"),
+    (":authority", "localhost"),
+    ("te", "trailers"),
+    ("content-type", "application/grpc"),
+]
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
 
 
@@ -106,3 +116,23 @@ def test_client_that_vanishes_in_mid_stream_frees_what_it_held(daemon: RunningDa
         other.close()
         await_true(lambda: client.status().num_sessions == 0, "the session is gone")
         await_true(lambda: client.status().residents[0].num_running == 0, "its lane is free")
+
+
+def status_of_call(daemon: RunningDaemon, *headers: tuple[str, str]) -> str:
+    """What a call with these headers ends with; they are sent as they are, unlike by any gRPC client."""
+    said, wire = {}, h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+    with closing(dial(daemon)) as connection:
+        wire.initiate_connection()
+        wire.send_headers(1, [*GRPC_HEADERS, *headers])
+        connection.sendall(wire.data_to_send())
+        while "grpc-status" not in said:
+            for event in wire.receive_data(connection.recv(4096)):
+                said |= dict(getattr(event, "headers", None) or ())
+    return said["grpc-status"]
+
+
+@pytest.mark.parametrize("timeout", ["0n", "0S", "1n", "1u"])
+def test_call_whose_deadline_is_over_when_it_comes_is_told_so(daemon: RunningDaemon, timeout: str) -> None:
+    daemon.start()
+    deadline_exceeded = str(grpc.StatusCode.DEADLINE_EXCEEDED.value[0])
+    assert status_of_call(daemon, ("grpc-timeout", timeout)) == deadline_exceeded

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -26,6 +27,12 @@ _MAX_ANSWERS = 16
 _MAX_BIASES = 1024
 _MAX_TOKENS = 1 << 30
 _MAX_DOMAIN_CHARACTERS = 256
+_MAX_ARGUMENTS, _MAX_NAME_CHARACTERS = 64, 128
+_MAX_MESSAGES, _MAX_PARTS = 8192, 1024
+_MAX_MS = 7 * 24 * 3600 * 1000
+_MAX_KEEP_ALIVE_SECONDS = 365 * 24 * 3600
+# No vocabulary has more tokens, and a worker takes a number beyond it for a breach of the contract.
+_MAX_TOKEN_ID = (1 << 31) - 1
 # There is one door, and only its owner can open it.
 _CALLER = "owner"
 
@@ -68,8 +75,7 @@ def generate_request(request: pb.GenerateRequest, config: Config) -> Request:
         check_bytes(len(request.text.encode()), config)
         prompt = m.TextPrompt(request.text, request.parse_special)
     else:
-        check_bytes(4 * len(request.tokens.ids), config)
-        prompt = m.TokensPrompt(list(request.tokens.ids))
+        prompt = m.TokensPrompt(token_ids("tokens", request.tokens.ids, config))
     if request.options.truncation_strategy == pb.TRUNCATION_STRATEGY_DROP_OLDEST_MESSAGES:
         raise InvalidRequest("a raw prompt has no messages to drop; use the truncation strategy KEEP_END")
     return generation(request, prompt, config)
@@ -90,17 +96,19 @@ def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
     _refuse_unsupported(request)
     if not request.messages:
         raise InvalidRequest("the conversation is empty; send at least one message")
+    if len(request.messages) > _MAX_MESSAGES:
+        raise InvalidRequest(f"there are {len(request.messages)} messages; at most {_MAX_MESSAGES} are taken")
     called: dict[str, str] = {}
     messages = [_message(index, message, called) for index, message in enumerate(request.messages)]
     messages_json, tools_json = msgspec.json.encode(messages), tools.offered(request)
-    arguments_json = _template_arguments(request)
-    check_bytes(len(messages_json) + len(tools_json) + len(arguments_json), config)
+    arguments = _template_arguments(request)
+    check_bytes(len(messages_json) + len(tools_json) + len(arguments), config)
     if request.continue_last_message and messages[-1]["role"] != "assistant":
         raise InvalidRequest("continue_last_message needs the last message to be the assistant's")
     return m.ChatPrompt(
         messages_json,
         tools_json,
-        arguments_json,
+        arguments,
         request.continue_last_message,
         tools.calling(request),
         tools.reasoning(request),
@@ -110,6 +118,12 @@ def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
 def _message(index: int, message: pb.ChatMessage, called: dict[str, str]) -> dict[str, Any]:
     if not message.role:
         raise InvalidRequest(f"message {index} has no role; use system, user or assistant")
+    check_characters(f"the role of message {index}", message.role, _MAX_NAME_CHARACTERS)
+    check_characters(f"the name of message {index}", message.name, _MAX_NAME_CHARACTERS)
+    if len(message.content) > _MAX_PARTS:
+        raise InvalidRequest(
+            f"message {index} has {len(message.content)} parts; at most {_MAX_PARTS} are taken"
+        )
     texts = []
     for part in message.content:
         if part.WhichOneof("part") == "media":
@@ -126,18 +140,17 @@ def _message(index: int, message: pb.ChatMessage, called: dict[str, str]) -> dic
 
 
 def _template_arguments(request: pb.ChatRequest) -> bytes:
+    number = len(request.template_arguments)
+    if number > _MAX_ARGUMENTS:
+        raise InvalidRequest(f"there are {number} template_arguments; at most {_MAX_ARGUMENTS} are taken")
     arguments = {}
     for name, text in request.template_arguments.items():
-        if (depth := tools.nesting(text.encode())) > tools.MAX_DEPTH:
+        if not name.isidentifier() or len(name) > _MAX_NAME_CHARACTERS:
             raise InvalidRequest(
-                f"template_arguments[{name!r}] is nested {depth} levels deep; "
-                f"at most {tools.MAX_DEPTH} are taken"
+                f"a name in template_arguments must be 1 to {_MAX_NAME_CHARACTERS} letters, digits or "
+                '"_", as templates have them; rename it'
             )
-        try:
-            # Strict, so that the worker can read what is written here: no NaN, no half surrogates.
-            arguments[name] = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise InvalidRequest(f"template_arguments[{name!r}] is not JSON") from None
+        arguments[name] = tools.json_value(f"template_arguments[{name!r}]", text)
     return msgspec.json.encode(arguments)
 
 
@@ -163,11 +176,13 @@ def generation(
 
 def treatment(options: pb.RequestOptions) -> dict[str, Any]:
     """How a request is to be treated: fields of Request. Raises InvalidRequest."""
+    check_characters("client_request_id", options.client_request_id, _MAX_NAME_CHARACTERS)
+    _up_to(options, "keep_alive_seconds", _MAX_KEEP_ALIVE_SECONDS)
     return {
         "priority": choose("priority_class", options.priority_class, _PRIORITIES),
         "truncation": choose("truncation_strategy", options.truncation_strategy, _TRUNCATIONS),
-        "max_queue_ms": optional(options, "max_queue_ms"),
-        "max_total_ms": optional(options, "max_total_ms"),
+        "max_queue_ms": _up_to(options, "max_queue_ms", _MAX_MS),
+        "max_total_ms": _up_to(options, "max_total_ms", _MAX_MS),
         "caller": _CALLER,
         "domain": _cache_domain(options),
     }
@@ -175,11 +190,7 @@ def treatment(options: pb.RequestOptions) -> dict[str, Any]:
 
 def _cache_domain(options: pb.RequestOptions) -> str:
     """The domain inside its caller's; empty for a request that must leave nothing."""
-    if len(options.cache_domain) > _MAX_DOMAIN_CHARACTERS:
-        raise InvalidRequest(
-            f"cache_domain must have at most {_MAX_DOMAIN_CHARACTERS} characters, "
-            f"not {len(options.cache_domain)}"
-        )
+    check_characters("cache_domain", options.cache_domain, _MAX_DOMAIN_CHARACTERS)
     return "" if options.incognito else f"{_CALLER}:{options.cache_domain}"
 
 
@@ -252,6 +263,7 @@ def _logit_bias(request: pb.Sampling) -> tuple[tuple[int, float], ...]:
             f"logit_bias has {len(request.logit_bias)} tokens; at most {_MAX_BIASES} are taken"
         )
     for token, bias in request.logit_bias.items():
+        in_range("a token of logit_bias", token, 0, _MAX_TOKEN_ID)
         if math.isnan(bias) or bias == math.inf:
             raise InvalidRequest(f"logit_bias of token {token} must be a number below infinity, not {bias}")
     return tuple(request.logit_bias.items())
@@ -269,9 +281,27 @@ def check_bytes(size: int, config: Config) -> None:
         )
 
 
+def token_ids(name: str, ids: Sequence[int], config: Config) -> list[int]:
+    """Tokens that some model may have. Raises InvalidRequest."""
+    check_bytes(4 * len(ids), config)
+    if ids and max(ids) > _MAX_TOKEN_ID:
+        raise InvalidRequest(f"{name} must be from 0 to {_MAX_TOKEN_ID}, not {max(ids)}")
+    return list(ids)
+
+
+def check_characters(name: str, text: str, most: int) -> None:
+    if len(text) > most:
+        raise InvalidRequest(f"{name} must have at most {most} characters, not {len(text)}")
+
+
+def _up_to(message: Any, name: str, most: int) -> Any:
+    value = optional(message, name)
+    return None if value is None else in_range(name, value, 0, most)
+
+
 def in_range(name: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:  # also false for NaN
-        raise InvalidRequest(f"{name} must be from {low} to {high}, not {value:g}")
+        raise InvalidRequest(f"{name} must be from {low} to {high}, not {value:.9g}")
     return value
 
 

@@ -67,10 +67,7 @@ def infill_request(request: pb.InfillRequest, config: Config) -> Request:
         ("path", request.path),
         *((f"context_files[{i}].path", f.path) for i, f in enumerate(files)),
     ]:
-        if len(path) > _MAX_PATH_CHARACTERS:
-            raise InvalidRequest(
-                f"{name} must have at most {_MAX_PATH_CHARACTERS} characters, not {len(path)}"
-            )
+        convert.check_characters(name, path, _MAX_PATH_CHARACTERS)
     if not request.prefix and not request.suffix:
         raise InvalidRequest("there is nothing around the gap; set `prefix`, `suffix` or both")
     convert.check_bytes(_size([request.prefix, request.suffix, *(file.text for file in files)]), config)

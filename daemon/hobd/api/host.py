@@ -15,7 +15,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 import google.protobuf.message
-from grpclib.protocol import H2Protocol
+from grpclib.metadata import decode_timeout
+from grpclib.protocol import AbstractHandler, H2Protocol
 from grpclib.server import Server, Stream
 
 from hobd import errors, log
@@ -28,6 +29,7 @@ Admit = Callable[[socket.socket], None]
 ERROR_METADATA_KEY = "hob-error-bin"
 # A request is read whole before it is looked at; images and long prompts travel in it.
 MAX_REQUEST_BYTES = 64 << 20
+_TIMEOUT = "grpc-timeout"
 _PREFIX = struct.Struct(">?I")  # gRPC's message header: compressed flag, length
 
 
@@ -98,12 +100,39 @@ class _AdmittingServer(Server):
 
     def _protocol_factory(self) -> H2Protocol:
         plain = super()._protocol_factory()
-        return _AdmittedProtocol(self, plain.handler, plain.config, plain.h2_config)
+        return _AdmittedProtocol(self, _Patient(plain.handler), plain.config, plain.h2_config)
 
     def drop_connections(self) -> None:
         """grpclib leaves open connections be; a daemon that ends must not wait for idle clients."""
         for protocol in list(self.connections):
             protocol.connection.close()
+
+
+class _Patient(AbstractHandler):
+    """Gives every call a moment. One whose deadline is over when it comes would end as UNKNOWN in grpclib,
+    since only a timer that runs makes it say DEADLINE_EXCEEDED.
+    """
+
+    def __init__(self, handler: AbstractHandler) -> None:
+        self._handler = handler
+
+    def accept(self, stream: Any, headers: Any, release_stream: Callable[[], Any]) -> None:
+        patient = [(name, _with_a_moment(value) if name == _TIMEOUT else value) for name, value in headers]
+        self._handler.accept(stream, patient, release_stream)
+
+    def cancel(self, stream: Any) -> None:
+        self._handler.cancel(stream)
+
+    def close(self) -> None:
+        self._handler.close()
+
+
+def _with_a_moment(timeout: str) -> str:
+    """A grpc-timeout header of at least 10 ms; what is none is left to grpclib to refuse."""
+    try:
+        return timeout if decode_timeout(timeout) > 0.01 else "10m"
+    except ValueError:
+        return timeout
 
 
 class _AdmittedProtocol(H2Protocol):

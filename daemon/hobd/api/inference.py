@@ -43,6 +43,7 @@ class InferenceService(InferenceServiceBase):
     @rpc
     async def Tokenize(self, call: Call[pb.TokenizeRequest, pb.TokenizeResponse]) -> None:
         request = call.request
+        convert.check_bytes(len(request.text.encode()), self._broker.config)
         reply = await self._broker.ask(
             request.model,
             lambda id: m.Tokenize(id, request.text, request.add_special, request.parse_special),
@@ -53,7 +54,8 @@ class InferenceService(InferenceServiceBase):
     @rpc
     async def Detokenize(self, call: Call[pb.DetokenizeRequest, pb.DetokenizeResponse]) -> None:
         request = call.request
-        reply = await self._broker.ask(request.model, lambda id: m.Detokenize(id, list(request.ids)), m.Text)
+        ids = convert.token_ids("ids", request.ids, self._broker.config)
+        reply = await self._broker.ask(request.model, lambda id: m.Detokenize(id, ids), m.Text)
         await call.send(pb.DetokenizeResponse(text=reply.text))
 
     @rpc

@@ -141,17 +141,22 @@ def _calls(where: str, calls: Sequence[pb.ToolCall], called: dict[str, str]) -> 
 
 
 def _object(what: str, text: str) -> dict[str, Any]:
+    value = json_value(what, text)
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{what} must be a JSON object, not a {type(value).__name__}")
+    return value
+
+
+def json_value(what: str, text: str) -> Any:
+    """What a JSON text says, strictly: no NaN, no half of a surrogate pair. Raises InvalidRequest."""
     data = text.encode()
     _check_size(what, len(data), MAX_SCHEMA_BYTES)
     if (depth := nesting(data)) > MAX_DEPTH:
         raise InvalidRequest(f"{what} is nested {depth} levels deep; at most {MAX_DEPTH} are taken")
     try:
-        value = msgspec.json.decode(data)
+        return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidRequest(f"{what} is not JSON; mend it") from None
-    if not isinstance(value, dict):
-        raise InvalidRequest(f"{what} must be a JSON object, not a {type(value).__name__}")
-    return value
 
 
 def nesting(data: bytes) -> int:

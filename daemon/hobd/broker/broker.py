@@ -97,12 +97,17 @@ class Broker:
             yield session
         finally:
             task.cancel()
-            await asyncio.wait((task,))
-            self._sessions.discard(session)
-            self.num_requests_served += 1
-            if not self._sessions:
-                self._quiet.set()
-                self._busy.clear()
+            try:
+                await asyncio.wait((task,))
+            finally:  # a second cancellation may end the wait: a deadline passes while the caller goes
+                self._forget(session)
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.discard(session)
+        self.num_requests_served += 1
+        if not self._sessions:
+            self._quiet.set()
+            self._busy.clear()
 
     async def ask(
         self, model: str, question: Callable[[int], m.Tokenize | m.Detokenize | m.Render], kind: type[R]

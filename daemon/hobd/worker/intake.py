@@ -26,6 +26,9 @@ from hobd.worker.vector_intake import vector_job
 from hobd.worker.vector_job import VectorJob
 from hobd.worker.voice import Voice
 
+# What a reply may have, beside its head, to be no breach of the contract; and the most of it a token takes.
+_MAX_REPLY_BYTES = m.MAX_FRAME_TO_BROKER_BYTES - 1024
+_TOKEN_BYTES = 5
 # Room for an answer that truncation leaves when the request does not say how much it wants.
 _ROOM_FOR_ANSWER = 256
 
@@ -87,9 +90,12 @@ class Intake:
                 self._take_submit(message)
             case m.Tokenize():
                 tokens = self._tokenize(message.text, message.add_special, message.parse_special)
+                _check_reply("the tokens", len(tokens) * _TOKEN_BYTES)
                 self._send(m.Tokens(message.id, tokens))
             case m.Detokenize():
                 self._check_tokens(message.tokens)
+                # A byte that is no UTF-8 becomes three.
+                _check_reply("the text", 3 * sum(len(self._engine.piece(token)) for token in message.tokens))
                 pieces = b"".join(self._engine.piece(token) for token in message.tokens)
                 self._send(m.Text(message.id, pieces.decode("utf-8", "replace")))
             case m.Render():
@@ -293,3 +299,11 @@ class Intake:
                     "InvalidRequest",
                     f"token {token} does not exist; this model has tokens 0 to {vocabulary - 1}",
                 )
+
+
+def _check_reply(what: str, size: int) -> None:
+    if size > _MAX_REPLY_BYTES:
+        raise Refusal(
+            "InvalidRequest",
+            f"{what} may take {size} bytes, over the {_MAX_REPLY_BYTES} of one reply; ask in parts",
+        )

@@ -255,9 +255,10 @@ def _new_context(model: Any, settings: Settings) -> tuple[Any, int]:
     trained = int(L.llama_model_n_ctx_train(model))
     context_tokens = settings.context_tokens or min(trained, _MAX_DEFAULT_CONTEXT)
     params = L.llama_context_default_params()
-    params.n_ctx = max(settings.kv_cells, context_tokens)
-    params.n_batch = params.n_ubatch = settings.batch_tokens
     params.n_seq_max = settings.num_lanes + _num_cache_lanes(model, settings)
+    # No step has more tokens than there are cells, and llama.cpp wants room for one of each lane.
+    params.n_ctx = max(settings.kv_cells, context_tokens, params.n_seq_max)
+    params.n_batch = params.n_ubatch = settings.batch_tokens
     params.n_threads = params.n_threads_batch = _num_threads(settings)
     params.kv_unified = True  # all lanes draw on one pool of cells
     params.no_perf = True
@@ -302,7 +303,8 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         steps_back=not _is_recurrent(model),
         stash_bytes=settings.stash_bytes,
         total_cells=int(L.llama_n_ctx(context)),
-        batch_tokens=settings.batch_tokens,
+        # llama.cpp takes no more than there were cells before it rounded them up, and aborts at more.
+        batch_tokens=int(L.llama_n_batch(context)),
         num_threads=_num_threads(settings),
         computes_on_cpu=not L.llama_supports_gpu_offload(),
         speculates=settings.speculates and _num_cache_lanes(model, settings) > 0,

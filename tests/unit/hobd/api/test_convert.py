@@ -76,7 +76,7 @@ def test_absurd_limits_are_refused(limits: dict[str, object], message: str) -> N
         ({"template_arguments": {"x": "1e999"}}, InvalidRequest, "is not JSON"),
         ({"template_arguments": {"x": '"\\ud800"'}}, InvalidRequest, "is not JSON"),
         ({"template_arguments": {"x": "[" * 9000}}, InvalidRequest, "nested 9000 levels deep; at most 32"),
-        ({"template_arguments": {"x": f'"{"y" * (17 << 20)}"'}}, InvalidRequest, "limits.max_prompt_bytes"),
+        ({"template_arguments": {"x": f'"{"y" * (17 << 20)}"'}}, InvalidRequest, "at most 65536 are taken"),
         ({"options": pb.RequestOptions(truncation_strategy=2)}, InvalidRequest, "DROP_OLDEST_MESSAGES"),
         ({"options": pb.RequestOptions(priority_class=9)}, InvalidRequest, "priority_class 9 does not exist"),
         ({"response_format": pb.ResponseFormat(regex="")}, InvalidRequest, "response_format.regex"),

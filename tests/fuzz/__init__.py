@@ -1,0 +1,1 @@
+"""Random but structured requests for every rpc of InferenceService, and a judge of what comes back."""
