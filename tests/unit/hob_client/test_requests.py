@@ -13,7 +13,8 @@ from hob_client.texts import infill_request
 
 
 def test_parameters_and_contract_have_the_same_names() -> None:
-    assert set(Parameters.__annotations__) == set(PARTS)
+    assert set(Parameters.__annotations__) == {*PARTS, "loras"}
+    assert "loras" in pb.GenerateRequest.DESCRIPTOR.fields_by_name
 
 
 def test_each_parameter_lands_in_its_part() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hobd.wire.messages import Lora
 from hobd.worker.variants import BASE, Variant, Variants, domain_of, variant_of
 from hypothesis import given
@@ -14,8 +16,10 @@ A, B, C = ((("a", 1.0),), (("b", 1.0),), (("c", 1.0),))
 
 
 @given(loras, st.randoms())
-def test_order_of_adapters_and_those_of_scale_zero_make_no_difference(given: list[Lora], random) -> None:
-    shuffled = random.sample(given, len(given)) + [Lora("absent", 0.0), Lora("absent too", -0.0)]
+def test_order_of_adapters_and_those_of_scale_zero_make_no_difference(
+    given: list[Lora], random: Random
+) -> None:
+    shuffled = [*random.sample(given, len(given)), Lora("absent", 0.0), Lora("absent too", -0.0)]
     assert variant_of(shuffled) == variant_of(given)
 
 
