@@ -14,6 +14,8 @@ import numpy as np
 
 from tests.tiny_model import Shape, finish
 
+TINY = Shape()
+
 
 def write_tiny_adapter(
     path: Path,
@@ -22,9 +24,9 @@ def write_tiny_adapter(
     rank: int = 4,
     architecture: str = "llama",
     general_type: str | int = "adapter",
-    shape: Shape = Shape(),
+    shape: Shape = TINY,
 ) -> Path:
-    """Random, and strong enough that the tiny model says something else. Another `shape` is another model's."""
+    """Random, and strong enough that the tiny model says something else. `shape` is the model's."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, architecture)
     if isinstance(general_type, str):

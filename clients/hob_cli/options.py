@@ -31,9 +31,7 @@ def _set_json(context: click.Context, parameter: click.Parameter, value: bool) -
         context.ensure_object(Connection).as_json = True
 
 
-def _loras(
-    context: click.Context, parameter: click.Parameter, said: tuple[str, ...]
-) -> dict[str, float] | None:
+def _loras(context: click.Context, parameter: click.Parameter, said: tuple[str, ...]) -> Any:
     """`NAME` or `NAME=SCALE`, which may be said for several adapters."""
     loras = {}
     for text in said:

@@ -27,9 +27,8 @@ def command(connection: Connection) -> None:
     if connection.as_json:
         print_json({"models": [record(model) for model in models]})
         return
-    print_table(
-        ("MODEL", "SIZE", "STATE", "ALIASES", "ADAPTERS", "LICENSE"), [_row(model) for model in models]
-    )
+    columns = ("MODEL", "SIZE", "STATE", "ALIASES", "ADAPTERS", "LICENSE")
+    print_table(columns, [_row(model) for model in models])
 
 
 def _row(model: Model) -> tuple[str, ...]:
