@@ -158,9 +158,8 @@ class AnswerBuilder:
         """The answer. Raises InternalError if the stream ended without its last event."""
         if self._done is None:
             raise InternalError("the daemon ended the answer without a receipt; please report this")
-        if not self._done.answers:
-            raise InternalError("the daemon ended the request without an answer; please report this")
-        first, *others = [self._answer(end, self._done.receipt) for end in self._done.answers]
+        ends = self._done.answers or (AnswerEnd(answer=0, finish_reason="unspecified", stop=""),)
+        first, *others = [self._answer(end, self._done.receipt) for end in ends]
         return replace(first, others=tuple(others))
 
     def _answer(self, end: AnswerEnd, receipt: Receipt) -> Answer:

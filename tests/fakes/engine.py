@@ -130,6 +130,9 @@ class FakeEngine:
     def forget(self, lane: int) -> None:
         self._lanes.pop(lane, None)
 
+    def length(self, lane: int) -> int:
+        return len(self._lanes.get(lane, ()))
+
     def trim(self, lane: int, length: int) -> None:
         assert 0 < length < len(self._lanes[lane]), "nothing is there to be taken back"
         del self._lanes[lane][length:]

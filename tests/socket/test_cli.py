@@ -316,3 +316,13 @@ def test_chat_survives_interrupts_and_leaves_at_end_of_file(terminal: pexpect.sp
 def test_alt_enter_makes_a_second_line(terminal: pexpect.spawn) -> None:
     terminal.send("/frob\x1b\rnicate\r")
     terminal.expect("there is no command /frob")
+
+
+def test_several_answers_come_one_below_the_other(hob: CommandLine, path: Path) -> None:
+    started, one, two, done = tell("one", "two")
+    two.delta.answer = 1
+    done.done.answers.add(answer=1, finish_reason=pb.FINISH_REASON_EOS)
+    with FakeDaemon(path, started, two, one, done) as daemon:
+        outcome = hob("run", "-n", "2", "hi")
+    assert outcome.out == "one\ntwo\n" and "answer 2 of 2:" in outcome.err
+    assert daemon.requests[0].limits.num_answers == 2

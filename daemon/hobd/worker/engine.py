@@ -172,6 +172,9 @@ class Engine(Protocol):
     def forget(self, lane: int) -> None:
         """Gives up all cells of a lane; those that no other lane holds are free."""
 
+    def length(self, lane: int) -> int:
+        """How many tokens of a lane the engine holds."""
+
     def trim(self, lane: int, length: int) -> None:
         """Takes back what was computed of a lane after its first `length` cells; only with cache lanes."""
 

@@ -74,7 +74,7 @@ class Lanes:
         self.cells = Cells(total_cells)
         self._cache = cache
         self._free = list(range(num_lanes - 1, -1, -1))
-        self._num_lanes = num_lanes
+        self.num_lanes = num_lanes
         self._changes: list[Change] = []
 
     def take(self, match: Match | None) -> int:
@@ -152,7 +152,7 @@ class Lanes:
 
     def check(self, running: list[int]) -> None:
         """Raises AssertionError when a lane has two owners or none, or the books of cells do not balance."""
-        assert sorted([*self._free, *self._cache.lanes, *running]) == list(range(self._num_lanes))
+        assert sorted([*self._free, *self._cache.lanes, *running]) == list(range(self.num_lanes))
         assert all(self.cells.length(lane) == 0 for lane in self._free)
         assert all(self.cells.length(lane) == self._cache.length(lane) for lane in self._cache.lanes)
         assert self.cells.free + self.num_cached(running) + self.cells.held_by(running) == self.cells.total

@@ -69,6 +69,9 @@ class LlamaEncoder(Vocabulary):
     def forget(self, lane: int) -> None:
         self._refuse()
 
+    def length(self, lane: int) -> int:
+        return 0
+
     def trim(self, lane: int, length: int) -> None:
         self._refuse()
 

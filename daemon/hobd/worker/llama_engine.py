@@ -97,6 +97,9 @@ class LlamaEngine(Vocabulary):
     def forget(self, lane: int) -> None:
         L.llama_memory_seq_rm(self._memory, lane, -1, -1)
 
+    def length(self, lane: int) -> int:
+        return int(L.llama_memory_seq_pos_max(self._memory, lane)) + 1
+
     def trim(self, lane: int, length: int) -> None:
         L.llama_memory_seq_rm(self._memory, lane, length, -1)
 

@@ -16,7 +16,7 @@ import msgspec
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
 from hobd.worker.drafter import Drafter
-from hobd.worker.engine import Engine, Interrupted, MemoryShort, Sampler, Slice, Stowed
+from hobd.worker.engine import Engine, EngineError, Interrupted, MemoryShort, Sampler, Slice, Stowed
 from hobd.worker.guesswork import Guesswork
 from hobd.worker.lanes import Change, Copy, Discard, Fetch, Forget, Stow, Trim
 from hobd.worker.plan import Plan, Sampled, Work
@@ -99,6 +99,16 @@ class Loop:
             self._step_vectors(plan)
             is_idle = plan is None and not self._vectors
             self._emit()
+            if is_idle:
+                self._check()
+
+    def _check(self) -> None:
+        """In idle moments: the accounts balance, and the engine's lanes are as long as they say."""
+        try:
+            self._scheduler.check(self._engine.length)
+        except AssertionError:
+            # Answers from cells of somebody else would be worse than a new worker.
+            raise EngineError("the accounts of lanes and cells do not balance") from None
 
     # ------------------------------------------------------------------ receive
 

@@ -182,14 +182,19 @@ class Scheduler:
             num_accepted_tokens=self._num_accepted_tokens,
         )
 
-    def check(self) -> None:
-        """Raises AssertionError when the accounts do not balance. For tests and idle moments."""
+    def check(self, length: Callable[[int], int] | None = None) -> None:
+        """Raises AssertionError when the accounts do not balance, or `length` of a lane says otherwise.
+
+        For tests and idle moments, when no changes are left to carry out.
+        """
         assert len(self._running) <= self._num_lanes
         assert len(self._sequences) == len(self._queued) + len(self._running)
         assert all(s.num_computed == 0 and s.lane is None for s in self._queued)
         assert all(s.num_computed < len(s.tokens) <= self.context_tokens for s in self._running)
         assert all(self._cells.length(s.lane or 0) == s.num_computed for s in self._running)
         self._lanes.check(lanes_of(self._running))
+        if length is not None:
+            assert all(self._cells.length(lane) == length(lane) for lane in range(self._lanes.num_lanes))
 
     # ------------------------------------------------------------------ steps of plan
 

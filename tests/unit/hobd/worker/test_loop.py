@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
-from hobd.worker.engine import Engine, Settings
+from hobd.worker.engine import Engine, EngineError, Settings
 from hobd.worker.loop import Loop
 from hobd.worker.sequence import Sequence
 
@@ -181,3 +181,13 @@ def test_engine_and_scheduler_agree_on_cells_after_interrupts() -> None:
     engine.in_decode = lambda slices: loop.cancel(1 + engine.num_computed % 8) if slices[0].start else None
     loop.run()
     assert steps[-1].tally.used_cells == steps[-1].tally.cached_cells == engine.used_cells > 0
+
+
+def test_worker_whose_accounts_do_not_balance_ends() -> None:
+    engine, told = FakeEngine(SETTINGS), Told(2)
+    loop = Loop(engine, told)
+    loop.submit(given_answer(1, "hello", domain="a"))
+    engine.length = lambda lane: 7  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="do not balance"):
+        loop.run()
+    assert told.ends[1].reason
