@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 from hobd.worker.engine import Settings, Slice
+from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import Sequence as Generation
+from hobd.worker.sequence import State
 from hobd.worker.variants import BASE, Variant, domain_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,7 +58,25 @@ def test_answers_of_one_variant_share_steps() -> None:
     engine.in_decode = count
     answers = [given_answer(id, "hello" * 3, ignore_eos=True) for id in range(3)]
     for answer in answers:
-        assert isinstance(answer.sequence, Generation)
         answer.sequence.variant = X
     run(answers, engine)
     assert max(steps) == 3 and len(steps) < 20
+
+
+def test_step_finds_work_though_cells_run_out_between_variants() -> None:
+    scheduler = Scheduler(
+        num_lanes=2,
+        total_cells=30,
+        context_tokens=30,
+        batch_tokens=8,
+        chunk_tokens=2,
+        is_end=lambda token: False,
+    )
+    first, second = Generation(1, [5] * 24, variant=X), Generation(2, [6] * 4, variant=Y)
+    scheduler.submit(first)
+    scheduler.submit(second)
+    while first.state is not State.DECODE:
+        plan = scheduler.plan()
+        assert plan is not None and plan.work, "the first in rank always gets on"
+        scheduler.commit(plan, [[7] for work in plan.work if work.num_rows])
+    assert second.num_preemptions == 1
