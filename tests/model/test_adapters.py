@@ -12,6 +12,7 @@ from hob_client.errors import ModelUnusable
 
 from tests.daemon import RunningDaemon
 from tests.model.test_recovery import stream_and_kill
+from tests.process.test_worker import fd_targets
 from tests.tiny_adapter import write_tiny_adapter
 from tests.tiny_model import Shape
 
@@ -108,3 +109,11 @@ def test_bad_adapter_is_refused_by_name_and_harms_nobody(
         assert answer(client, {"calm": 1.0}) != answer(client, {})
         with pytest.raises(ModelUnusable, match=f'adapter "bad" cannot be used: .*{why}'):
             answer(client, {"bad": 1.0})
+
+
+def test_worker_keeps_no_descriptor_of_an_adapter(adapted: RunningDaemon) -> None:
+    write_junk(adapted.models / "tiny.adapters" / "bad.gguf")
+    with adapted.start().client() as client:
+        answer(client, {"calm": 1.0})
+        held = fd_targets(client.status().residents[0].worker_pid)
+    assert held and not [target for target in held if "adapters" in target]
