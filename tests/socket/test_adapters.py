@@ -9,6 +9,7 @@ from hob_client.errors import HobError, InvalidRequest, ModelUnusable
 
 from tests.daemon import RunningDaemon
 from tests.fakes.engine import expected_answer
+from tests.model.test_recovery import stream_and_kill
 
 
 def add_adapter(daemon: RunningDaemon, name: str, script: str = "ok\n", *, sidecar: str = "") -> Path:
@@ -91,3 +92,15 @@ def test_verifying_a_model_verifies_its_adapters(adapted: RunningDaemon) -> None
     add_adapter(adapted, "changed", sidecar=f'sha256 = "{"ab" * 32}"\n')
     with adapted.start().client() as client, pytest.raises(HobError, match="changed cannot be used: digest"):
         list(client.verify("model"))
+
+
+def test_answer_goes_on_with_its_adapters_after_the_worker_was_killed(daemon: RunningDaemon) -> None:
+    daemon.add_model("model", "slow\n")
+    add_adapter(daemon, "good")
+    options = {"temperature": 0, "ignore_eos": True, "max_tokens": 60}
+    with daemon.start().client() as client:
+        plain = client.complete("model", "hello", **options)
+        whole = client.complete("model", "hello", **options, loras={"good": 0.5})
+        events = stream_and_kill(client, "model", "hello", **options, loras={"good": 0.5})
+    assert "".join(event.text for event in events) == whole.text != plain.text
+    assert events[-1].done is not None and events[-1].done.resumed
