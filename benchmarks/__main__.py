@@ -35,7 +35,7 @@ def main() -> None:
         rows = cost.measure(arguments.model, arguments.repeats) + cost.doors()
         sections.append(("What hob costs over the engine", rows))
     for title, rows in sections:
-        Console().print(report.table(rows, title))
+        Console(width=150).print(report.table(rows, title))
     if arguments.write:
         _write(arguments.write, sections, arguments)
 

@@ -119,13 +119,13 @@ def _good_neighbour(hob: Hob, server: Server, repeats: int) -> list[Row]:
 
 def _kill(hob: Hob, server: Server) -> list[Row]:
     """Last, for the server does not come back."""
-    finished = _row("E9", "of 8 answers, those finished after kill -9", "", ">= 8")
-    same = _row("E9", "of 8 answers, those with the same text", "", ">= 8")
+    same = _row("E9", "of 8 answers killed one by one, those with the same text", "", ">= 8")
+    finished = _row("E9", "of 8 answers at once, those finished after kill -9", "", ">= 8")
     texts = prompts(8)
-    alone = [hob.stream(text, 64)["text"] for text in texts]
-    told = _killed(hob, texts)
-    finished.hob = [float(sum(text is not None for text in told))]
+    alone = [hob.stream(text, 96)["text"] for text in texts]
+    told = [text for each in texts for text in _killed(hob, [each])]
     same.hob = [float(sum(one == other for one, other in zip(told, alone, strict=True)))]
+    finished.hob = [float(sum(text is not None for text in _killed(hob, texts)))]
     finished.other = [float(sum(text is not None for text in _killed(server, texts)))]
     finished.against = SERVER
     return [finished, same]
@@ -171,16 +171,16 @@ def _p95(values: list[float]) -> float:
 
 
 def _killed(subject: Subject, texts: list[str]) -> list[str | None]:
-    """Eight answers under way, and the process that computes them is killed; None: it never came."""
+    """Answers under way, and the process that computes them is killed; None: it never came."""
 
     def ask(text: str) -> str | None:
         try:
-            return str(subject.stream(text, 64)["text"])
+            return str(subject.stream(text, 96)["text"])
         except Exception:  # however it tells that it is gone
             return None
 
     pid = subject.pid
-    killer = threading.Timer(0.7, kill, (pid,))
+    killer = threading.Timer(0.4, kill, (pid,))
     killer.start()
     with ThreadPoolExecutor(len(texts)) as pool:
         return list(pool.map(ask, texts))

@@ -44,9 +44,9 @@ class Row:
     @property
     def is_met(self) -> bool | None:
         """None when nothing is wanted or nothing was measured."""
-        figure = self.ratio if self.against else statistics.median(self.hob) if self.hob else None
-        if not self.wanted or figure is None:
+        if not self.wanted or not self.hob:
             return None
+        figure = statistics.median(self.hob) if self.ratio is None else self.ratio
         sign, _, bound = self.wanted.partition(" ")
         return bool(_OPERATORS[sign](figure, float(bound)))
 

@@ -89,6 +89,7 @@ class Model:
     modified_at: datetime | None
     draft: str
     adapters: tuple[Adapter, ...]
+    template_overridden: bool  # by a file beside it, when it is loaded next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,7 @@ class Resident:
     draft_problem: str
     abilities: tuple[str, ...]  # generate, chat, infill, embed, rerank
     embedding_dimensions: int
+    template_overridden: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

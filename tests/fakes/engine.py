@@ -18,6 +18,7 @@ import numpy.typing as npt
 from hobd.wire.messages import Constraint, Logprob, Sampling
 from hobd.worker.embedder import Span
 from hobd.worker.engine import (
+    Control,
     EngineError,
     Facts,
     FileUnusable,
@@ -48,6 +49,8 @@ class StowedLane:
 
 class FakeEngine:
     """The next token depends on all tokens before it: a lane that mixes two sequences up tells."""
+
+    controls: Sequence[Control] = ()
 
     def __init__(self, settings: Settings | None = None, *, answer_length: int = 20) -> None:
         settings = settings or Settings(num_lanes=4, batch_tokens=64, context_tokens=128)

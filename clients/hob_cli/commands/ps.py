@@ -78,7 +78,9 @@ def _threads(resident: Resident) -> str:
 
 def _note(resident: Resident) -> str:
     restarts = f"{resident.num_restarts} restarts" if resident.num_restarts else ""
-    return "; ".join(part for part in (resident.degraded, describe_draft(resident), restarts) if part) or "-"
+    template = "template overridden" if resident.template_overridden else ""
+    notes = (resident.degraded, describe_draft(resident), restarts, template)
+    return "; ".join(part for part in notes if part) or "-"
 
 
 def _daemon_line(status: Status) -> str:

@@ -6,7 +6,6 @@ the range. Called by the services in api/; the way back is in render.py.
 
 from __future__ import annotations
 
-import json
 import math
 import secrets
 from typing import Any
@@ -93,13 +92,14 @@ def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
     called: dict[str, str] = {}
     messages = [_message(index, message, called) for index, message in enumerate(request.messages)]
     messages_json, tools_json = msgspec.json.encode(messages), tools.offered(request)
-    check_bytes(len(messages_json) + len(tools_json), config)
+    arguments_json = _template_arguments(request)
+    check_bytes(len(messages_json) + len(tools_json) + len(arguments_json), config)
     if request.continue_last_message and messages[-1]["role"] != "assistant":
         raise InvalidRequest("continue_last_message needs the last message to be the assistant's")
     return m.ChatPrompt(
         messages_json,
         tools_json,
-        _template_arguments(request),
+        arguments_json,
         request.continue_last_message,
         tools.calling(request),
         tools.reasoning(request),
@@ -127,11 +127,17 @@ def _message(index: int, message: pb.ChatMessage, called: dict[str, str]) -> dic
 def _template_arguments(request: pb.ChatRequest) -> bytes:
     arguments = {}
     for name, text in request.template_arguments.items():
+        if (depth := tools.nesting(text.encode())) > tools.MAX_DEPTH:
+            raise InvalidRequest(
+                f"template_arguments[{name!r}] is nested {depth} levels deep; "
+                f"at most {tools.MAX_DEPTH} are taken"
+            )
         try:
-            arguments[name] = json.loads(text)
-        except ValueError:
+            # Strict, so that the worker can read what is written here: no NaN, no half surrogates.
+            arguments[name] = msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise InvalidRequest(f"template_arguments[{name!r}] is not JSON") from None
-    return json.dumps(arguments, ensure_ascii=False).encode()
+    return msgspec.json.encode(arguments)
 
 
 # ---------------------------------------------------------------------- what all requests share

@@ -188,6 +188,7 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
             )
             for adapter in entry.adapters
         ],
+        template_overridden=entry.template is not None,
     )
 
 
@@ -224,6 +225,7 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         draft_problem=tenant.draft_problem,
         abilities=_abilities(facts),
         embedding_dimensions=facts.embedding_width,
+        template_overridden=tenant.is_template_overridden,
     )
 
 

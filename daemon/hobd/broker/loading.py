@@ -28,6 +28,7 @@ from hobd.broker.supervisor import Spawner, describe_exit
 from hobd.config import Config
 from hobd.store.catalog import Entry
 from hobd.store.digest import DigestMemory, OpenModel, open_verified
+from hobd.store.override import read_override
 from hobd.store.quirks import Quirks
 from hobd.wire import messages as m
 
@@ -180,6 +181,7 @@ class Loading:
 
     async def _try_worker(self, job: _Job, *, workaround: str | None) -> Resident:
         """One attempt, of which no worker is left when it fails. `workaround` None: the remembered one."""
+        template = await asyncio.to_thread(read_override, job.entry)
         process = self._spawner.spawn(job.model.fd, job.draft_fd, job.adapters.fds)
         job.progress("loading", 0.0)
         resident = Resident(job.entry.name, job.model.sha256 or "", process, job.progress)
@@ -188,7 +190,8 @@ class Loading:
         try:
             hello = await resident.hello()
             remembered = self._quirks.get(hello.engine_build)
-            await resident.load(_settings(job, remembered if workaround is None else workaround))
+            degraded = remembered if workaround is None else workaround
+            await resident.load(_settings(job, degraded, template))
         except BaseException:
             process.kill()
             raise
@@ -215,7 +218,7 @@ class Loading:
         )
 
 
-def _settings(job: _Job, workaround: str) -> m.Load:
+def _settings(job: _Job, workaround: str, template: bytes | None) -> m.Load:
     engine = job.config.engine
     return m.Load(
         context_tokens=engine.context_tokens,
@@ -227,4 +230,5 @@ def _settings(job: _Job, workaround: str) -> m.Load:
         stash_bytes=engine.stash_mb * 1_000_000,
         degraded=workaround,
         adapters=job.adapters.for_worker(),
+        template=template,
     )

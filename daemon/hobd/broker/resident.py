@@ -51,6 +51,7 @@ class Resident:
         self.draft = ""  # the model that guesses for it
         self.why_no_draft = ""  # as far as the broker knows
         self.adapters: dict[str, str] = {}  # digests by name
+        self.is_template_overridden = False
         self.engine_build = ""
         self.sandbox = ""
         self.loaded_at = time.time()
@@ -100,6 +101,7 @@ class Resident:
     async def load(self, settings: m.Load) -> None:
         """Returns when the model answers. Raises ModelUnusable, OutOfMemory or WorkerDied."""
         self.degraded = settings.degraded
+        self.is_template_overridden = settings.template is not None
         self._link.send(settings)
         await self._or_death(self._ready)
 

@@ -5,8 +5,9 @@ hide the others. Called by the broker, which says when to look again.
 
 A model is `NAME.gguf` in the directory or one level below. Links are followed: models are big, and live
 where there is room; digest.py checks the file that is opened in the end. What a model file does not say
-of itself may stand beside it in `NAME.toml` (see sidecar.py). Its adapters lie in a folder beside it,
-`NAME.adapters`, each a `.gguf` with a name and maybe a sidecar of its own; that folder says what they are.
+of itself may stand beside it in `NAME.toml` (see sidecar.py); a chat template in `NAME.jinja` replaces
+its own. Its adapters lie in a folder beside it, `NAME.adapters`, each a `.gguf` with a name and maybe a
+sidecar of its own; that folder says what they are.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from hobd.store.sidecar import Sidecar, SidecarError, read_sidecar
 
 _ADAPTERS = ".adapters"
 _MAX_ADAPTERS = 64  # a model; each takes a descriptor, memory and a moment of every load
+_KNOWN = (".gguf", ".toml", ".jinja")
 _PART_OF_MANY = re.compile(r"-\d{5}-of-(?!00001)\d{5}$")
 
 
@@ -40,6 +42,7 @@ class Entry:
     modified_ns: int
     problem: str | None = None
     adapters: tuple[Entry, ...] = ()  # by name, those that cannot be used too
+    template: Path | None = None  # what replaces the model's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Catalog:
     # ------------------------------------------------------------------ looking
 
     def _look(self) -> Iterator[_File]:
-        """Models and sidecars, in an order that does not depend on the file system."""
+        """Models and what stands beside them, in an order that does not depend on the file system."""
         self._unreadable = ""
         below: list[Path] = []
         yield from self._look_into(self.directory, below)
@@ -125,7 +128,7 @@ class Catalog:
     def _look_into(self, directory: Path, below: list[Path]) -> Iterator[_File]:
         """The files of one directory; what directories are in it is added to `below`."""
         for found in self._list(directory):
-            if found.name.endswith((".gguf", ".toml")):
+            if found.name.endswith(_KNOWN):
                 yield _file(found)
             elif not found.name.startswith(".") and found.is_dir():
                 below.append(Path(found.path))
@@ -192,19 +195,24 @@ def _file(found: os.DirEntry[str]) -> _File:
 
 
 def _entries(files: tuple[_File, ...]) -> dict[str, Entry]:
-    sidecars = {file.path for file in files if file.path.suffix == ".toml" and file.is_regular}
+    beside = {file.path for file in files if file.path.suffix == ".toml" and file.is_regular}
+    beside |= {file.path for file in files if file.path.suffix == ".jinja"}
     adapters: dict[Path, list[Entry]] = {}
     entries: dict[str, Entry] = {}
     for file in sorted(files, key=lambda file: file.model is None):  # adapters first
         name = file.path.stem
         if file.path.suffix != ".gguf" or name.startswith(".") or not name.isprintable():
             continue
-        sidecar = file.path.with_suffix(".toml")
-        entry = _entry(file, sidecar if sidecar in sidecars else None)
+        sidecar, template = (file.path.with_suffix(suffix) for suffix in (".toml", ".jinja"))
+        entry = _entry(file, sidecar if sidecar in beside else None)
         if file.model is not None:
             adapters.setdefault(file.model, []).append(entry)
             continue
-        entry = replace(entry, adapters=_at_most(_MAX_ADAPTERS, adapters.get(file.path, [])))
+        entry = replace(
+            entry,
+            adapters=_at_most(_MAX_ADAPTERS, adapters.get(file.path, [])),
+            template=template if template in beside else None,
+        )
         twin = entries.get(name.casefold())
         if twin is not None:
             entry = replace(twin, problem=f"{twin.path} and {file.path} have one name; rename one of them")

@@ -62,6 +62,7 @@ class Load(Message, frozen=True, tag=True):
     speculates: bool = True  # guesses tokens ahead where it pays
     stash_bytes: Count = 0  # memory for prefixes that are in the way in the KV cache
     adapters: tuple[Adapter, ...] = ()  # those without a problem in the order of their descriptors
+    template: bytes | None = None  # replaces the model's own chat template
 
 
 Prompt = TextPrompt | TokensPrompt | ChatPrompt | InfillPrompt | EmbedPrompt | RerankPrompt

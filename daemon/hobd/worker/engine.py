@@ -7,7 +7,7 @@ tests/fakes/engine.py; used by load.py, intake.py and loop.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from hobd.wire.messages import Constraint, Logprob, Sampling
@@ -28,6 +28,7 @@ class Settings:
     degraded: str = ""
     speculates: bool = True
     stash_bytes: int = 0
+    template: bytes | None = field(default=None, repr=False)  # instead of the model's own; not yet decoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,16 @@ class Affixes:
     before: tuple[int, ...] = ()
     between: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A token that means something to the model beyond its text, such as the end of a turn."""
+
+    text: str
+    token: int
+    strips_left: bool = False  # it takes the spaces before it away, or those after it
+    strips_right: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +157,10 @@ class Engine(Protocol):
 
     @property
     def embedder(self) -> Embedder: ...
+
+    @property
+    def controls(self) -> Sequence[Control]:
+        """The tokens that `tokenize` makes only where it parses special ones."""
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]: ...
 

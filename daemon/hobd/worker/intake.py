@@ -10,13 +10,13 @@ import bisect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import msgspec
 
 from hobd.wire import messages as m
 from hobd.worker.adapters import Adapters
 from hobd.worker.answer import Answer
+from hobd.worker.conversation import Conversation, messages_of
 from hobd.worker.engine import ConstraintUnusable, Engine, Sampler
 from hobd.worker.infill import INSTRUCTION, lay_out, question
 from hobd.worker.lookup import Lookup
@@ -63,6 +63,7 @@ class Intake:
         template = engine.facts.template
         self._template_sha256 = template_digest(template) if template else ""
         self._voice = Voice(template or "", engine)
+        self._conversation = Conversation(engine, renderer, self._voice)
 
     def on_message(self, message: m.Message) -> None:
         """Handles one message from the broker; whatever goes wrong is that request's refusal alone."""
@@ -96,7 +97,7 @@ class Intake:
                 pieces = b"".join(self._engine.piece(token) for token in message.tokens)
                 self._send(m.Text(message.id, pieces.decode("utf-8", "replace")))
             case m.Render():
-                text, tokens = self._render(message.prompt, _messages(message.prompt))
+                text, tokens = self._conversation.render(message.prompt, messages_of(message.prompt))
                 self._send(m.Rendered(message.id, text, len(tokens), self._template_sha256))
 
     def _take_submit(self, request: m.Submit) -> None:
@@ -205,8 +206,8 @@ class Intake:
         return _Prepared(tokens[-kept:], len(tokens) - kept, "")
 
     def _prepare_chat(self, prompt: m.ChatPrompt, request: m.Submit) -> _Prepared:
-        messages = _messages(prompt)
-        text, whole = self._render(prompt, messages)
+        messages = messages_of(prompt)
+        text, whole = self._conversation.render(prompt, messages)
         if len(whole) <= self._available or request.truncation != "drop_oldest_messages":
             self._check_fits(len(whole))
             return _Prepared(whole, 0, self._template_sha256, text=text)
@@ -217,7 +218,7 @@ class Intake:
         target = self._target(request)
 
         def tokens_without(num_dropped: int) -> list[int]:
-            return self._render(prompt, messages[:first] + messages[first + num_dropped :])[1]
+            return self._conversation.render(prompt, messages[:first] + messages[first + num_dropped :])[1]
 
         candidates = range(1, len(messages) - first)
         found = bisect.bisect_left(candidates, True, key=lambda n: len(tokens_without(n)) <= target)
@@ -265,33 +266,6 @@ class Intake:
         notice = m.Notice("no_fim_tokens", f"this model has no tokens for a gap: {way}")
         return replace(prepared, notices=[notice])
 
-    def _render(self, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> tuple[str, list[int]]:
-        facts = self._engine.facts
-        if facts.template is None:
-            raise Refusal(
-                "NotSupported", "this model has no chat template; send raw text (`hob run --raw`) instead"
-            )
-        if prompt.reasoning.enabled and not self._voice.can_reason:
-            raise Refusal(
-                "NotSupported", "this model's chat template knows no reasoning; leave reasoning.enabled unset"
-            )
-        messages_json, tools, arguments = self._voice.enter(prompt, messages)
-        try:
-            text = self._renderer.render(
-                facts.template,
-                messages_json,
-                tools,
-                arguments,
-                add_generation_prompt=not prompt.continue_last,
-                continue_last=prompt.continue_last,
-                bos=facts.bos_text,
-                eos=facts.eos_text,
-            )
-        except TemplateError as error:
-            raise Refusal(error.error, error.message) from None
-        has_bos = bool(facts.bos_text) and text.startswith(facts.bos_text)
-        return text, self._tokenize(text, not has_bos, True)
-
     def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         return self._engine.tokenize(text, add_special=add_special, parse_special=parse_special)
 
@@ -325,8 +299,3 @@ class Intake:
                     "InvalidRequest",
                     f"token {token} does not exist; this model has tokens 0 to {vocabulary - 1}",
                 )
-
-
-def _messages(prompt: m.ChatPrompt) -> list[dict[str, Any]]:
-    messages: list[dict[str, Any]] = msgspec.json.decode(prompt.messages, type=list[dict[str, Any]])
-    return messages

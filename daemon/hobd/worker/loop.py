@@ -32,6 +32,7 @@ CHUNK_TOKENS = 128
 # A message costs broker and client as much for one token as for ten, so tokens that come faster than
 # anybody reads travel together. First words and ends go at once.
 EMIT_EVERY_NS = 12_000_000
+_NOBODY = -1  # no class is better than this
 
 
 class Loop:
@@ -63,6 +64,9 @@ class Loop:
         self._inbox: SimpleQueue[Answer | VectorJob | int | None] = SimpleQueue()
         # Ids whose prompt is being computed right now: only these are worth interrupting a step for.
         self._in_prefill: frozenset[int] = frozenset()
+        # The best class of the step that is being computed, if it may be given up for a better one.
+        self._best_priority = _NOBODY
+        self._was_interrupted = False
         self._unsent: dict[int, Answer] = {}  # answers with text that was not emitted yet
         self._emitted_ns = 0
         self._deltas: list[m.Delta] = []
@@ -70,7 +74,10 @@ class Loop:
         self._begun: list[int] = []
 
     def submit(self, work: Answer | VectorJob) -> None:
+        """An answer of a better class than all that are being computed does not wait for their step."""
         self._inbox.put(work)
+        if isinstance(work, Answer) and work.sequence.priority < self._best_priority:
+            self._engine.interrupt()
 
     def cancel(self, id: int) -> None:
         """Ends an answer before the next step; a prompt of its own being computed is cut short."""
@@ -158,10 +165,13 @@ class Loop:
         if self._begun:
             self._emit()  # before the decode: whoever makes it die is then known to have had a lane
         self._in_prefill = frozenset(work.sequence.id for work in plan.work if work.is_prompt)
+        self._best_priority = self._giveable(plan)
         try:
             with self._watched():  # the decode alone: all threads work at it
                 self._engine.decode(slices)
+            self._was_interrupted = False
         except Interrupted:
+            self._was_interrupted = True
             return
         except MemoryShort:
             if not self._scheduler.relieve():
@@ -169,10 +179,17 @@ class Loop:
             return
         finally:
             self._in_prefill = frozenset()
+            self._best_priority = _NOBODY
         sampled = self._sample(plan)
         if sampled:  # only reading a row waits for the end of the computation, wherever that runs
             self._scheduler.note_step(plan, (time.monotonic_ns() - now_ns) // 1000)
         self._take(self._scheduler.commit(plan, sampled))
+
+    def _giveable(self, plan: Plan) -> int:
+        """Who may make this step start anew: the classes below this. Never twice in a row, so all get on."""
+        if self._was_interrupted or not self._engine.facts.steps_back:
+            return _NOBODY
+        return min(work.sequence.priority for work in plan.work)
 
     def _step_vectors(self, plan: Plan | None) -> None:
         """What there is to do for vectors beside the answers of `plan`, in a decode of its own."""

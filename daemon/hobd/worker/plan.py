@@ -9,7 +9,7 @@ from collections.abc import Sequence as Tokens
 from dataclasses import dataclass, field
 
 from hobd.worker.lanes import Change
-from hobd.worker.sequence import EndReason, Sequence
+from hobd.worker.sequence import EndReason, Sequence, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,11 @@ class Work:
     num_rows: int
     drafts: Tokens[int] = field(default=(), repr=False)
     halts: bool = False  # after it the lane's state is worth keeping
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it is an answer's next token, with or without guesses at what follows."""
+        return self.sequence.state is State.DECODE
 
     @property
     def is_prompt(self) -> bool:

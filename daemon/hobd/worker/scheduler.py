@@ -242,7 +242,7 @@ class Scheduler:
             budget = min(budget, self._cells_left(num_tokens(work, chunks)))
             if budget > 0:
                 chunks.append(chunk(sequence, budget, halts=not self._cache.shares_parts))
-        return work + chunks
+        return self._turns.without_hindrance(work + chunks)
 
     def _budget(self, sequence: Sequence, num_answers: int, planned: int) -> int:
         """Tokens of this prompt that batch and politeness allow beside so many of answers and prompts."""

@@ -10,6 +10,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from hobd.wire import messages as m
 from hobd.wire.framing import FrameReader, encode
@@ -68,8 +69,11 @@ def serve(
         return
     settings = _settings(order)
     try:
+        template = _override(settings)
         engine = load(model_fd, settings, wire.progress)
         os.close(model_fd)
+        if template is not None:
+            engine.facts = replace(engine.facts, template=template)
         wire.send(m.Probing())
         _probe(engine)
     except EngineError as error:
@@ -99,7 +103,16 @@ def _settings(message: m.Load) -> Settings:
         degraded=message.degraded,
         speculates=message.speculates,
         stash_bytes=message.stash_bytes,
+        template=message.template,
     )
+
+
+def _override(settings: Settings) -> str | None:
+    """The chat template to use instead of the model's own. Raises FileUnusable."""
+    try:
+        return settings.template.decode() if settings.template is not None else None
+    except UnicodeDecodeError:
+        raise FileUnusable("the chat template beside it is not UTF-8; mend or remove it") from None
 
 
 def _probe(engine: Engine) -> None:

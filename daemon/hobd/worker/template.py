@@ -233,10 +233,11 @@ def _receive(child: socket.socket, size: int, deadline: float) -> bytearray:
 
 # ------------------------------------------------------------------ sentences
 
-_BROKEN = "the model's chat template broke its renderer; replace the model"
+_BROKEN = "the model's chat template broke its renderer; put a sound one beside the model, as NAME.jinja"
 _SENTENCES = {
     "syntax": (
-        "the model's chat template has a syntax error on line {line}; replace the model",
+        "the model's chat template has a syntax error on line {line}; "
+        "put a sound one beside the model, as NAME.jinja",
         "ModelUnusable",
     ),
     "forbidden": (

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from hobd.worker.plan import Work, num_tokens
 from hobd.worker.sequence import Sequence, State
 
 # After this many tokens what was served before counts half.
 _HALF_LIFE_TOKENS = 8192
+# What would take a prompt of a better class more time than this share of its own stands back for it, but not
+# more than so many steps in a row.
+_NOTICEABLE_SHARE = 1 / 8
+_MOST_STEPS_BACK = 4
 
 
 class Turns:
@@ -25,6 +30,7 @@ class Turns:
         self._graced: Sequence | None = None
         self._served: dict[str, float] = {}
         self._until_fading = _HALF_LIFE_TOKENS
+        self._num_steps_back = 0
 
     def key(self, sequence: Sequence) -> tuple[tuple[bool, int], float, int]:
         """The smallest goes next."""
@@ -43,6 +49,20 @@ class Turns:
         if longest is not None and self._steps - longest.queued_at > self._patience_steps:
             self._graced = longest
             longest.has_grace = True
+
+    def without_hindrance(self, work: list[Work]) -> list[Work]:
+        """What a step computes of all that it could: not what keeps a prompt of a better class waiting."""
+        best = min((piece.sequence.standing for piece in work if not piece.is_answer), default=None)
+        if best is None:
+            return work
+        lesser = [piece for piece in work if piece.sequence.standing > best]
+        num_lesser = num_tokens(lesser)
+        is_noticeable = num_lesser > _NOTICEABLE_SHARE * (num_tokens(work) - num_lesser)
+        if not is_noticeable or self._num_steps_back == _MOST_STEPS_BACK:
+            self._num_steps_back = 0
+            return work
+        self._num_steps_back += 1
+        return [piece for piece in work if piece.sequence.standing <= best]
 
     def charge(self, caller: str, tokens: int) -> None:
         """The caller was served, or is promised, so many tokens."""

@@ -10,7 +10,7 @@ import ctypes
 from functools import cached_property
 from typing import Any
 
-from hobd.worker.engine import Affixes, Fim
+from hobd.worker.engine import Affixes, Control, Fim
 from hobd.worker.llama import L
 
 
@@ -48,6 +48,22 @@ class Vocabulary:
             is_marker = self.fim is not None and token in self.fim.markers
             known = self._ends[token] = is_marker or bool(L.llama_vocab_is_eog(self._vocab, token))
         return known
+
+    @cached_property
+    def controls(self) -> tuple[Control, ...]:
+        vocab, found = self._vocab, []
+        for token in range(L.llama_vocab_n_tokens(vocab)):
+            attributes = L.llama_vocab_get_attr(vocab, token)
+            if attributes & (L.LLAMA_TOKEN_ATTR_CONTROL | L.LLAMA_TOKEN_ATTR_UNKNOWN):
+                found.append(
+                    Control(
+                        text=(L.llama_vocab_get_text(vocab, token) or b"").decode("utf-8", "replace"),
+                        token=token,
+                        strips_left=bool(attributes & L.LLAMA_TOKEN_ATTR_LSTRIP),
+                        strips_right=bool(attributes & L.LLAMA_TOKEN_ATTR_RSTRIP),
+                    )
+                )
+        return tuple(found)
 
     @cached_property
     def affixes(self) -> Affixes:

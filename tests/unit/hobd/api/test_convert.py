@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 from hob.v1 import inference_pb2 as pb
 from hobd.api import convert
@@ -71,6 +72,11 @@ def test_absurd_limits_are_refused(limits: dict[str, object], message: str) -> N
         ({"messages": [pb.ChatMessage()]}, InvalidRequest, "message 0 has no role"),
         ({"continue_last_message": True}, InvalidRequest, "the last message to be the assistant's"),
         ({"template_arguments": {"x": "{"}}, InvalidRequest, "is not JSON"),
+        ({"template_arguments": {"x": "[NaN]"}}, InvalidRequest, "is not JSON"),
+        ({"template_arguments": {"x": "1e999"}}, InvalidRequest, "is not JSON"),
+        ({"template_arguments": {"x": '"\\ud800"'}}, InvalidRequest, "is not JSON"),
+        ({"template_arguments": {"x": "[" * 9000}}, InvalidRequest, "nested 9000 levels deep; at most 32"),
+        ({"template_arguments": {"x": f'"{"y" * (17 << 20)}"'}}, InvalidRequest, "limits.max_prompt_bytes"),
         ({"options": pb.RequestOptions(truncation_strategy=2)}, InvalidRequest, "DROP_OLDEST_MESSAGES"),
         ({"options": pb.RequestOptions(priority_class=9)}, InvalidRequest, "priority_class 9 does not exist"),
         ({"response_format": pb.ResponseFormat(regex="")}, InvalidRequest, "response_format.regex"),
@@ -138,3 +144,9 @@ def test_no_refusal_and_no_repr_carries_text_of_the_prompt(text: str) -> None:
         pb.ChatRequest(messages=[message], limits=pb.Limits(stop=["SECRET"])), CONFIG
     )
     assert "SECRET" not in repr(request) and "SECRET" not in repr(request.prompt)
+
+
+@given(st.sampled_from(("9" * 40, "-0.0", '"\\u0000"', "null", '{"a": [1, true, "é"]}')))
+def test_template_arguments_reach_the_worker_as_strict_json(text: str) -> None:
+    prompt = convert.chat_prompt(given_chat(template_arguments={"x": text}), CONFIG)
+    assert list(msgspec.json.decode(prompt.arguments)) == ["x"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hobd.wire import messages as m
+from hobd.worker import sequence as sequences
 from hobd.worker.answer import Answer
-from hobd.worker.engine import Engine, EngineError, Settings
+from hobd.worker.engine import Engine, EngineError, Settings, Slice
 from hobd.worker.loop import Loop
-from hobd.worker.sequence import Sequence
 
 from tests.fakes.engine import FakeEngine, expected_answer
 
@@ -50,7 +50,7 @@ def ask(loop: Loop, told: Told, answer: Answer) -> m.End:
 
 def given_answer(id: int, prompt: str, *, domain: str = "", **limits: object) -> Answer:
     bounds = m.Limits(**({"max_tokens": 12} | limits))
-    sequence = Sequence(id, list(prompt.encode()), max_tokens=bounds.max_tokens, domain=domain)
+    sequence = sequences.Sequence(id, list(prompt.encode()), max_tokens=bounds.max_tokens, domain=domain)
     return Answer(sequence, None, bounds, now_ns=0)
 
 
@@ -191,3 +191,23 @@ def test_worker_whose_accounts_do_not_balance_ends() -> None:
     with pytest.raises(EngineError, match="do not balance"):
         loop.run()
     assert told.ends[1].reason
+
+
+def test_better_class_does_not_wait_for_a_step_of_lesser_ones() -> None:
+    engine, told = FakeEngine(SETTINGS), Told(2)
+    loop = Loop(engine, told)
+    told.stop = loop.stop
+    urgent = given_answer(2, "now")
+    urgent.sequence.priority = 0
+    steps: list[list[int]] = []
+
+    def in_decode(slices: Sequence[Slice]) -> None:
+        steps.append([len(piece.tokens) for piece in slices])
+        if len(steps) == 1:
+            loop.submit(urgent)  # from the intake's thread, as it were
+
+    engine.in_decode = in_decode
+    loop.submit(given_answer(1, "patience " * 3))
+    loop.run()
+    assert steps[:3] == [[27], [3], [1, 27]], "the step is given up, and the urgent prompt goes alone"
+    assert told.texts == {1: expected_answer(b"patience " * 3, 12), 2: expected_answer(b"now", 12)}

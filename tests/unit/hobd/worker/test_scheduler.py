@@ -145,7 +145,7 @@ def test_interactive_arrival_takes_the_lane_of_the_last_batch_sequence() -> None
     scheduler.submit(given_sequence(3, priority=0))
     plan = scheduler.plan()
     assert plan is not None
-    assert [work.sequence.id for work in plan.work] == [1, 3]
+    assert [work.sequence.id for work in plan.work] == [3]  # the other one stands back for this step
     assert [sequence.num_preemptions for sequence in batch] == [0, 1]
 
 
@@ -198,12 +198,12 @@ def test_only_one_sequence_at_a_time_has_grace() -> None:
 
 
 def test_interactive_prompt_is_not_cut_short_for_batch_answers() -> None:
-    scheduler = given_scheduler()
+    scheduler = given_scheduler(batch_tokens=16)
     scheduler.submit(given_sequence(1, priority=2))
     step(scheduler)
     scheduler.submit(given_sequence(2, length=20, priority=0))
     plan = scheduler.plan()
-    assert plan is not None and [work.count for work in plan.work] == [1, BATCH - 1]
+    assert plan is not None and [work.count for work in plan.work] == [1, 15]
 
 
 # ---------------------------------------------------------------------- shared prefixes
@@ -274,3 +274,34 @@ def test_engine_without_room_gets_the_cached_cells_first() -> None:
     assert scheduler.tally().cached_cells == 8
     assert scheduler.relieve() and scheduler.tally().cached_cells == 0
     assert not scheduler.relieve()
+
+
+def crowded(*, batch_answers: int, prompt: int) -> list[tuple[int, int]]:
+    """(id, tokens) of the first step after an interactive prompt joins batch answers, with ids from 1."""
+    scheduler = given_scheduler(num_lanes=5, total_cells=200, context_tokens=100, batch_tokens=64)
+    for id in range(1, batch_answers + 1):
+        scheduler.submit(given_sequence(id, priority=2))
+    step(scheduler)
+    scheduler.submit(given_sequence(9, length=prompt, priority=0))
+    plan = scheduler.plan()
+    assert plan is not None
+    return [(work.sequence.id, work.count) for work in plan.work]
+
+
+def test_answers_of_a_lesser_class_stand_back_for_a_short_prompt() -> None:
+    assert crowded(batch_answers=3, prompt=6) == [(9, 6)]
+
+
+def test_answers_that_a_long_prompt_does_not_notice_go_on() -> None:
+    assert crowded(batch_answers=3, prompt=40) == [(1, 1), (2, 1), (3, 1), (9, 40)]
+
+
+def test_answers_of_a_lesser_class_get_on_under_an_endless_row_of_short_prompts() -> None:
+    scheduler = given_scheduler(num_lanes=2)
+    patient = given_sequence(1, priority=2)
+    scheduler.submit(patient)
+    step(scheduler)
+    for id in range(2, 42):
+        scheduler.submit(given_sequence(id, priority=0, max_tokens=1))
+        step(scheduler)
+    assert patient.num_generated >= 8
