@@ -31,6 +31,18 @@ def _set_json(context: click.Context, parameter: click.Parameter, value: bool) -
         context.ensure_object(Connection).as_json = True
 
 
+def _loras(context: click.Context, parameter: click.Parameter, said: tuple[str, ...]) -> Any:
+    """`NAME` or `NAME=SCALE`, which may be said for several adapters."""
+    loras = {}
+    for text in said:
+        name, _, scale = text.rpartition("=") if "=" in text else (text, "", "1")
+        try:
+            loras[name] = float(scale)
+        except ValueError:
+            raise click.BadParameter(f"{text!r} has no number after the =; write NAME=0.7, or NAME") from None
+    return loras or None
+
+
 _CONNECTION = (
     click.option(
         "--socket", metavar="PATH", expose_value=False, callback=_set_socket, help="The daemon's socket."
@@ -70,6 +82,14 @@ _PARAMETERS = (
     click.option("--frequency-penalty", type=float, help="-2 to 2; 0: off."),
     click.option("--presence-penalty", type=float, help="-2 to 2; 0: off."),
     click.option("--penalty-last-n", type=int, help="Tokens that the penalties look back on."),
+    click.option(
+        "--lora",
+        "loras",
+        multiple=True,
+        metavar="NAME[=SCALE]",
+        callback=_loras,
+        help="Apply this adapter of the model. Repeatable.",
+    ),
     click.option("--seed", type=int, help="Draw the same tokens again."),
     click.option("--max-tokens", type=int, help="End after so many tokens."),
     click.option("--stop", multiple=True, metavar="TEXT", help="End before this text. Repeatable."),

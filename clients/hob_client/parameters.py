@@ -83,6 +83,9 @@ class Parameters(Options, total=False):
     lark: str
     choice: Sequence[str]
 
+    # The model's adapters, by name, each with its scale; not for infill.
+    loras: Mapping[str, float]
+
 
 # A fault in what the user wrote is named without it.
 _TEXTS = frozenset(("stop", "json_schema", "regex", "gbnf", "lark", "choice"))
@@ -98,6 +101,8 @@ def build_parts(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """All but the prompt of a request, by field. Raises InvalidRequest for what cannot be one."""
     chosen: dict[type[Any], dict[str, Any]] = {part: {} for part in PARTS.values()}
     for name, value in parameters.items():
+        if name == "loras":
+            continue  # no part has it
         if name not in PARTS:
             raise InvalidRequest(f"there is no parameter {name!r}{_suggest(name, PARTS)}")
         if name == "json" and not value:
@@ -108,6 +113,7 @@ def build_parts(parameters: Mapping[str, Any]) -> dict[str, Any]:
         "limits": _build(pb.Limits, chosen),
         "options": _build(pb.RequestOptions, chosen),
         **_response_format(chosen),
+        **_loras(parameters),
     }
 
 
@@ -119,6 +125,18 @@ def build_options(options: Mapping[str, Any]) -> pb.RequestOptions:
             raise InvalidRequest(f"there is no option {name!r}{_suggest(name, known)}")
     chosen: pb.RequestOptions = build_parts(options)["options"]
     return chosen
+
+
+def _loras(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    loras = parameters.get("loras")
+    if loras is None:
+        return {}
+    try:
+        return {"loras": [pb.LoraScale(name=name, scale=scale) for name, scale in loras.items()]}
+    except (AttributeError, TypeError, ValueError):
+        raise InvalidRequest(
+            "the parameter loras must be a dict of adapters' names and their scales"
+        ) from None
 
 
 def _response_format(chosen: Mapping[type[Any], dict[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ _VALUES: dict[str, type[Any]] = {
     "AnswerEnd": values.AnswerEnd,
     "TokenLogprob": values.TokenLogprob,
     "Model": values.Model,
+    "Adapter": values.Adapter,
     "MemoryLine": values.MemoryLine,
     "Resident": values.Resident,
     "Verified": values.Verified,

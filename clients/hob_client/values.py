@@ -68,6 +68,16 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """A LoRA adapter of a model, to be named in a request's `loras`."""
+
+    name: str
+    file_bytes: int
+    sha256: str
+    problem: str  # why it cannot be used; empty if nothing is known against it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     name: str
     aliases: tuple[str, ...]
@@ -78,6 +88,7 @@ class Model:
     pinned: bool
     modified_at: datetime | None
     draft: str
+    adapters: tuple[Adapter, ...]
     template_overridden: bool  # by a file beside it, when it is loaded next
 
 

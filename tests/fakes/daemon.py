@@ -218,6 +218,7 @@ class _Models(ModelServiceBase):
 
     async def ListModels(self, stream: Any) -> None:
         tiny = models_pb2.Model(name="tiny", file_bytes=1 << 20, residency=models_pb2.RESIDENCY_READY)
+        tiny.adapters.add(name="story", file_bytes=1 << 10)
         big = models_pb2.Model(name="big", aliases=["b"], residency=models_pb2.RESIDENCY_ABSENT)
         await self._daemon.answer(stream, models_pb2.ListModelsResponse(models=[tiny, big]))
 

@@ -6,6 +6,8 @@ breaks a rule of the seam. Used by tests of the loop and by tests/fakes/worker_m
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import zlib
 from collections.abc import Callable, Sequence
@@ -27,6 +29,7 @@ from hobd.worker.engine import (
     Slice,
     Stowed,
 )
+from hobd.worker.variants import BASE, Variant
 
 VOCABULARY = 257
 END = 256
@@ -78,6 +81,8 @@ class FakeEngine:
         self._rows: list[int] = []
         self._interrupted = threading.Event()
         self.is_closed = False
+        self.adopted: dict[str, str] = {}
+        self._variant = BASE
         self.num_threads = self.facts.num_threads
         self.in_decode: Callable[[Sequence[Slice]], None] = lambda slices: None
 
@@ -113,7 +118,7 @@ class FakeEngine:
             self._num_cells += len(piece.tokens)
             tokens = [token for _, token in lane]
             for end in range(len(tokens) - piece.num_rows + 1, len(tokens) + 1):
-                self._rows.append(next_token(tokens[:end], self._answer_length))
+                self._rows.append(next_token(tokens[:end], self._answer_length, self._variant))
 
     @property
     def used_cells(self) -> int:
@@ -151,6 +156,18 @@ class FakeEngine:
         assert not self._lanes.get(target), "a lane must be forgotten before it is used again"
         assert len(self._lanes[source]) >= count, "only what is computed can be shared"
         self._lanes[target] = self._lanes[source][:count]
+
+    def adopt(self, name: str, fd: int) -> None:
+        """The file's first line is its script: `ok`, `unusable`, or how the worker is killed."""
+        self.adopted[name] = script = os.pread(fd, 64, 0).split(b"\n")[0].decode()
+        if script == "unusable":
+            raise FileUnusable("it is no adapter")
+        if script == "segv":
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+    def become(self, variant: Variant) -> None:
+        assert all(self.adopted[name] == "ok" for name, _ in variant)
+        self._variant = variant
 
     def use_threads(self, count: int) -> None:
         assert 1 <= count <= self.facts.num_threads
@@ -214,17 +231,19 @@ def token_vectors(tokens: Sequence[int], start: int = 0) -> npt.NDArray[np.float
     return rows
 
 
-def next_token(tokens: Sequence[int], answer_length: int) -> int:
+def next_token(tokens: Sequence[int], answer_length: int, variant: Variant = BASE) -> int:
     """A letter that depends on all tokens so far, or the end after about `answer_length` of them."""
     digest = zlib.crc32(bytes(token & 0xFF for token in tokens))
+    if variant:
+        digest = zlib.crc32(repr(variant).encode(), digest)
     return END if digest % answer_length == 0 else ord("a") + digest % 26
 
 
-def expected_answer(prompt: bytes, max_tokens: int, answer_length: int = 20) -> str:
+def expected_answer(prompt: bytes, max_tokens: int, answer_length: int = 20, variant: Variant = BASE) -> str:
     """What FakeEngine answers to a raw prompt, worked out without any scheduler."""
     tokens = list(prompt)
     while len(tokens) - len(prompt) < max_tokens:
-        token = next_token(tokens, answer_length)
+        token = next_token(tokens, answer_length, variant)
         if token == END:
             break
         tokens.append(token)
@@ -233,8 +252,6 @@ def expected_answer(prompt: bytes, max_tokens: int, answer_length: int = 20) -> 
 
 def load_fake(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> FakeEngine:
     """A Loader. The model file's first line is its script: `ok`, `unusable`, `memory` or `raise`."""
-    import os
-
     behaviour = os.pread(model_fd, 64, 0).split(b"\n")[0].decode()
     progress(0.5)
     if behaviour == "unusable":

@@ -88,6 +88,7 @@ def main(argv: list[str]) -> None:
         engine_build="fake engine 1",
         sandbox=sandbox,
         draft_fd=int(arguments["--draft-fd"]) if "--draft-fd" in arguments else None,
+        adapter_fds=[int(fd) for fd in arguments.get("--adapter-fds", "").split(",") if fd],
     )
 
 

@@ -197,6 +197,19 @@ def test_json_of_every_reading_command_can_be_parsed(
     assert isinstance(json.loads(hob(command, "--json").out), dict)
 
 
+def test_models_names_the_adapters(hob: CommandLine, daemon: FakeDaemon) -> None:
+    assert "story" in hob("models").out
+    models = json.loads(hob("models", "--json").out)["models"]
+    assert [adapter["name"] for adapter in models[0]["adapters"]] == ["story"]
+
+
+def test_adapters_are_named_with_their_scales_or_without(hob: CommandLine, daemon: FakeDaemon) -> None:
+    assert hob("run", "--lora", "story=0.5", "--lora", "a=b=-1", "--lora", "poem", "hi").code == 0
+    asked = {lora.name: lora.scale for lora in daemon.requests[-1].loras}
+    assert asked == {"story": 0.5, "a=b": -1.0, "poem": 1.0}
+    assert "write NAME=0.7" in hob("run", "--lora", "story=much", "hi").err
+
+
 def test_models_lists_the_catalog(hob: CommandLine, daemon: FakeDaemon) -> None:
     assert [line.split()[0] for line in hob("models").out.splitlines()] == ["MODEL", "tiny", "big"]
 

@@ -27,9 +27,18 @@ def command(connection: Connection) -> None:
     if connection.as_json:
         print_json({"models": [record(model) for model in models]})
         return
-    print_table(("MODEL", "SIZE", "STATE", "ALIASES", "LICENSE"), [_row(model) for model in models])
+    columns = ("MODEL", "SIZE", "STATE", "ALIASES", "ADAPTERS", "LICENSE")
+    print_table(columns, [_row(model) for model in models])
 
 
 def _row(model: Model) -> tuple[str, ...]:
     state = model.residency + (" (pinned)" if model.pinned else "")
-    return (model.name, size(model.file_bytes), state, ", ".join(model.aliases) or "-", model.license or "-")
+    aliases, adapters = ", ".join(model.aliases), ", ".join(adapter.name for adapter in model.adapters)
+    return (
+        model.name,
+        size(model.file_bytes),
+        state,
+        aliases or "-",
+        adapters or "-",
+        model.license or "-",
+    )

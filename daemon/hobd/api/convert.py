@@ -25,6 +25,7 @@ _MAX_STOPS, _MAX_STOP_CHARACTERS = 16, 256
 _MAX_LOGPROBS = 20
 _MAX_ANSWERS = 16
 _MAX_BIASES = 1024
+_MAX_LORAS, _MAX_LORA_SCALE, _MAX_NAME_CHARACTERS = 8, 10, 255
 _MAX_TOKENS = 1 << 30
 _MAX_DOMAIN_CHARACTERS = 256
 _MAX_ARGUMENTS, _MAX_NAME_CHARACTERS = 64, 128
@@ -66,7 +67,6 @@ _TRUNCATIONS = {
 
 def generate_request(request: pb.GenerateRequest, config: Config) -> Request:
     """Raises InvalidRequest or NotSupported."""
-    _refuse_unsupported(request)
     kind = request.WhichOneof("prompt")
     if kind is None:
         raise InvalidRequest("the request has no prompt; set `text` or `tokens`")
@@ -93,7 +93,6 @@ def chat_request(request: pb.ChatRequest, config: Config) -> Request:
 
 def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
     """What the template will see. Raises InvalidRequest or NotSupported."""
-    _refuse_unsupported(request)
     if not request.messages:
         raise InvalidRequest("the conversation is empty; send at least one message")
     if len(request.messages) > _MAX_MESSAGES:
@@ -169,6 +168,7 @@ def generation(
         sampling=sampling(request.sampling),
         limits=limits(request.limits, config),
         num_answers=_num_answers(request.limits),
+        loras=_loras(request),
         constraint=constraint(shape, ignores_end=request.limits.ignore_eos),
         **treatment(request.options),
     )
@@ -269,9 +269,20 @@ def _logit_bias(request: pb.Sampling) -> tuple[tuple[int, float], ...]:
     return tuple(request.logit_bias.items())
 
 
-def _refuse_unsupported(request: pb.GenerateRequest | pb.ChatRequest) -> None:
-    if request.loras:
-        raise NotSupported("`loras` is not supported by this version of hob; leave it empty")
+def _loras(request: pb.GenerateRequest | pb.ChatRequest | pb.InfillRequest) -> tuple[m.Lora, ...]:
+    loras = () if isinstance(request, pb.InfillRequest) else request.loras
+    if len(loras) > _MAX_LORAS:
+        raise InvalidRequest(f"loras has {len(loras)} adapters; at most {_MAX_LORAS} are taken")
+    names = [lora.name for lora in loras]
+    for index, name in enumerate(names):
+        if not 1 <= len(name) <= _MAX_NAME_CHARACTERS:
+            raise InvalidRequest(
+                f"loras[{index}].name must have 1 to {_MAX_NAME_CHARACTERS} characters, not {len(name)}"
+            )
+        if name in names[:index]:
+            raise InvalidRequest(f"loras[{index}] names the same adapter as an earlier one; name each once")
+        in_range(f"loras[{index}].scale", loras[index].scale, -_MAX_LORA_SCALE, _MAX_LORA_SCALE)
+    return tuple(m.Lora(lora.name, lora.scale) for lora in loras)
 
 
 def check_bytes(size: int, config: Config) -> None:

@@ -179,6 +179,15 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
         pinned=broker.is_pinned(entry.name),
         modified_at=timestamp(entry.modified_ns / 1e9),
         draft=entry.draft or "",
+        adapters=[
+            models_pb2.Adapter(
+                name=adapter.name,
+                file_bytes=adapter.size_bytes,
+                sha256=adapter.sha256 or "",
+                problem=adapter.problem or "",
+            )
+            for adapter in entry.adapters
+        ],
         template_overridden=entry.template is not None,
     )
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from hobd import errors, log
+from hobd.broker.adapters import require_known
 from hobd.broker.course import Course, Gate
 from hobd.broker.draft import find_draft
 from hobd.broker.feed import Feed
@@ -85,9 +86,10 @@ class Broker:
         """A session under way; leaving the block early cancels it everywhere.
 
         Raises:
-            Draining, Busy, ModelNotFound, ModelUnusable: at once, before anything was started.
+            Draining, Busy, ModelNotFound, ModelUnusable, InvalidRequest: at once, with nothing started.
         """
         entry = self._admit(request.model)
+        require_known(entry, request.loras)
         session = Session(next(self._ids), request)
         self._sessions.add(session)
         self._quiet.clear()

@@ -118,10 +118,11 @@ class Course:
                 timer.cancel()
 
     def _check_model(self, resident: Resident) -> None:
-        if self._resident is not None and self._resident.sha256 != resident.sha256:
+        before, names = self._resident, [lora.name for lora in self._session.request.loras]
+        if before is not None and before.digests(names) != resident.digests(names):
             raise errors.WorkerCrashed(
                 f"request {self._session.request_id} cannot go on after its worker died: the file of "
-                f"{self._entry.name} became another; ask again",
+                f"{self._entry.name} or of an adapter became another; ask again",
                 model=self._entry.name,
             )
 

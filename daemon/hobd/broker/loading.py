@@ -7,7 +7,7 @@ this build's fastest code does not run on this machine; it is started once more 
 what worked is remembered.
 
 A draft model is opened and verified like the model itself. What is wrong with it is told, and the model
-is loaded without it; so is one whose worker died when it read the draft.
+is loaded without it; so is one whose worker died when it read the draft. Adapters are treated the same.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hobd import errors, log
+from hobd.broker.adapters import Adapter, Adapters
 from hobd.broker.draft import Draft
 from hobd.broker.resident import Resident, WorkerDied
 from hobd.broker.supervisor import Spawner, describe_exit
@@ -44,11 +45,20 @@ class _Job:
     model: OpenModel
     draft: Draft
     draft_fd: int | None
+    adapters: Adapters
     config: Config
     progress: Progress
 
-    def without_draft(self, problem: str) -> _Job:
-        return replace(self, draft=self.draft.without(problem), draft_fd=None)
+    def without_culprit(self, death: WorkerDied) -> _Job | None:
+        """The same without what the worker was reading when it died; None if that was the model."""
+        how = f"broke the contract ({death.reason})" if death.reason else f"was {describe_exit(death.status)}"
+        problem = f"the worker that read it {how}; it may be damaged, or too large"
+        if death.phase is m.Phase.DRAFTING and self.draft_fd is not None:
+            return replace(self, draft=self.draft.without(problem), draft_fd=None)
+        each = self.adapters.each
+        if death.phase is m.Phase.ADAPTING and death.adapter < len(each) and not each[death.adapter].problem:
+            return replace(self, adapters=self.adapters.without(death.adapter, problem))
+        return None
 
 
 class Loading:
@@ -68,12 +78,16 @@ class Loading:
             draft, draft_fd = await self._open_draft(draft, config, progress)
             if draft_fd is not None:
                 files.callback(os.close, draft_fd)
+            adapters = await self._open_adapters(entry, config, progress)
+            for fd in adapters.fds:
+                files.callback(os.close, fd)
             resident = await self._start_in_time(
                 _Job(
                     entry=entry,
                     model=model,
                     draft=draft,
                     draft_fd=draft_fd,
+                    adapters=adapters,
                     config=config,
                     progress=progress,
                 )
@@ -103,6 +117,27 @@ class Loading:
         except errors.ModelUnusable as error:
             return draft.without(error.message), None
 
+    async def _open_adapters(self, entry: Entry, config: Config, progress: Progress) -> Adapters:
+        """The model's adapters, each open or with what is wrong with it."""
+        opened: list[Adapter] = []
+        try:
+            for adapter in entry.adapters:
+                opened.append(await self._open_adapter(adapter, config, progress))
+        except BaseException:
+            for fd in Adapters(tuple(opened)).fds:
+                os.close(fd)
+            raise
+        return Adapters(tuple(opened))
+
+    async def _open_adapter(self, adapter: Entry, config: Config, progress: Progress) -> Adapter:
+        if adapter.problem is not None:
+            return Adapter(name=adapter.name, problem=adapter.problem)
+        try:
+            file = await self._open(adapter, config, progress)
+        except errors.ModelUnusable as error:
+            return Adapter(name=adapter.name, problem=error.message)
+        return Adapter(name=adapter.name, fd=file.fd, sha256=file.sha256 or "")
+
     async def _start_in_time(self, job: _Job) -> Resident:
         seconds = job.config.engine.load_timeout_seconds
         try:
@@ -117,7 +152,7 @@ class Loading:
 
     async def _start(self, job: _Job) -> Resident:
         try:
-            return await self._try_draft(job, workaround=None)
+            return await self._try_extras(job, workaround=None)
         except WorkerDied as death:
             if death.phase is not m.Phase.PROBING or death.status not in _FAULTS:
                 raise self._crash(job.entry, death) from None
@@ -127,39 +162,36 @@ class Loading:
             f"extra weight formats off (the first decode with them was {describe_exit(first.status)})"
         )
         try:
-            resident = await self._try_draft(job, workaround=workaround)
+            resident = await self._try_extras(job, workaround=workaround)
         except WorkerDied as death:
             raise self._crash(job.entry, death) from None
         self._quirks.remember(resident.engine_build, workaround)
         return resident
 
-    async def _try_draft(self, job: _Job, *, workaround: str | None) -> Resident:
-        """An attempt with the draft, and one without if that is what the worker died of."""
-        try:
-            return await self._try_worker(job, workaround=workaround)
-        except WorkerDied as death:
-            if death.phase is not m.Phase.DRAFTING:
-                raise
-            how = (
-                f"broke the contract ({death.reason})"
-                if death.reason
-                else f"was {describe_exit(death.status)}"
-            )
-        job = job.without_draft(f"the worker that read it {how}; it may be damaged, or too large")
-        return await self._try_worker(job, workaround=workaround)
+    async def _try_extras(self, job: _Job, *, workaround: str | None) -> Resident:
+        """Attempts with all there is for the model, each without what the worker before died of."""
+        while True:
+            try:
+                return await self._try_worker(job, workaround=workaround)
+            except WorkerDied as death:
+                less = job.without_culprit(death)
+                if less is None:
+                    raise
+                job = less
 
     async def _try_worker(self, job: _Job, *, workaround: str | None) -> Resident:
         """One attempt, of which no worker is left when it fails. `workaround` None: the remembered one."""
         template = await asyncio.to_thread(read_override, job.entry)
-        process = self._spawner.spawn(job.model.fd, job.draft_fd)
+        process = self._spawner.spawn(job.model.fd, job.draft_fd, job.adapters.fds)
         job.progress("loading", 0.0)
         resident = Resident(job.entry.name, job.model.sha256 or "", process, job.progress)
         resident.draft, resident.why_no_draft = job.draft.name, job.draft.problem
+        resident.adapters = job.adapters.digests
         try:
             hello = await resident.hello()
             remembered = self._quirks.get(hello.engine_build)
             degraded = remembered if workaround is None else workaround
-            await resident.load(_settings(job.config, degraded, template))
+            await resident.load(_settings(job, degraded, template))
         except BaseException:
             process.kill()
             raise
@@ -186,8 +218,8 @@ class Loading:
         )
 
 
-def _settings(config: Config, workaround: str, template: bytes | None) -> m.Load:
-    engine = config.engine
+def _settings(job: _Job, workaround: str, template: bytes | None) -> m.Load:
+    engine = job.config.engine
     return m.Load(
         context_tokens=engine.context_tokens,
         num_lanes=engine.lanes,
@@ -197,5 +229,6 @@ def _settings(config: Config, workaround: str, template: bytes | None) -> m.Load
         speculates=engine.speculation == "auto",
         stash_bytes=engine.stash_mb * 1_000_000,
         degraded=workaround,
+        adapters=job.adapters.for_worker(),
         template=template,
     )

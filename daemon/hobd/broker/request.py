@@ -13,6 +13,7 @@ from hobd.wire.messages import (
     EmbedPrompt,
     Limits,
     Logprob,
+    Lora,
     Prompt,
     RerankPrompt,
     Sampling,
@@ -36,6 +37,7 @@ class Request:
     domain: str = ""  # of cached prefixes; empty: none is read or filled
     constraint: Constraint | None = field(default=None, repr=False)
     num_answers: int = 1
+    loras: tuple[Lora, ...] = ()
 
     @property
     def num_inputs(self) -> int | None:

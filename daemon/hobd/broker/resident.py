@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from hobd import errors
@@ -29,8 +29,10 @@ Word = TypeVar("Word", m.Hello, m.Ready)
 class WorkerDied(Exception):
     """The worker ended while it was loading or probing. `status` as subprocess gives it."""
 
-    def __init__(self, status: int, phase: m.Phase, reason: str) -> None:
+    def __init__(self, status: int, phase: m.Phase, reason: str, adapter: int = 0) -> None:
+        """`adapter`: the number of the one that was read, if that is the phase."""
         super().__init__(describe_exit(status))
+        self.adapter = adapter
         self.status = status
         self.phase = phase
         self.reason = reason
@@ -48,6 +50,7 @@ class Resident:
         self.degraded = ""
         self.draft = ""  # the model that guesses for it
         self.why_no_draft = ""  # as far as the broker knows
+        self.adapters: dict[str, str] = {}  # digests by name
         self.is_template_overridden = False
         self.engine_build = ""
         self.sandbox = ""
@@ -59,6 +62,7 @@ class Resident:
         self.idle = asyncio.Event()
         self.idle.set()
         self._on_progress = on_progress
+        self._adapter = 0  # the last one that the worker began to read
         self._link = Link(self._on_message, self._on_broken)
         self._broken = asyncio.Event()
         self._broken_reason = ""
@@ -78,6 +82,10 @@ class Resident:
     def draft_problem(self) -> str:
         """Why the draft that its sidecar names does not guess; empty if it does, or there is none."""
         return self.why_no_draft or self.facts.draft_problem or self.tally.draft_problem
+
+    def digests(self, adapters: Iterable[str]) -> tuple[str | None, ...]:
+        """Of all that makes the model's answers with these adapters what they are."""
+        return (self.sha256, *(self.adapters.get(name) for name in adapters))
 
     # ------------------------------------------------------------------ life
 
@@ -209,6 +217,8 @@ class Resident:
                 self._on_progress("loading", message.fraction)
             case m.Probing():
                 self._on_progress("probing", 1.0)
+            case m.LoadingAdapter():
+                self._adapter = message.number
             case m.LoadingDraft():
                 self._on_progress("loading", 0.0)
             case m.Ready():
@@ -273,7 +283,8 @@ class Resident:
             broken.cancel()
         if not future.done():
             future.cancel()
-            raise WorkerDied(await self.process.wait(), self._link.phase, self._broken_reason)
+            status = await self.process.wait()
+            raise WorkerDied(status, self._link.phase, self._broken_reason, self._adapter)
         return future.result()
 
     def _lose_all(self, how: str) -> None:
@@ -303,4 +314,5 @@ def _submission(session: Session) -> m.Submit:
         domain=request.domain,
         resume=m.Resume(told.tolist()) if told else None,
         constraint=request.constraint,
+        loras=request.loras,
     )

@@ -59,9 +59,9 @@ class WorkerProcess:
 
 
 class Spawner(Protocol):
-    """Starts one worker on an open model file, and maybe one of a draft; they stay the caller's to close."""
+    """Starts one worker on open files: a model, maybe its draft, its adapters. The caller closes them."""
 
-    def spawn(self, model_fd: int, draft_fd: int | None) -> WorkerProcess: ...
+    def spawn(self, model_fd: int, draft_fd: int | None, adapter_fds: Sequence[int]) -> WorkerProcess: ...
 
 
 class PythonSpawner:
@@ -71,7 +71,7 @@ class PythonSpawner:
         self._sandbox = sandbox
         self._module = tuple(module)
 
-    def spawn(self, model_fd: int, draft_fd: int | None) -> WorkerProcess:
+    def spawn(self, model_fd: int, draft_fd: int | None, adapter_fds: Sequence[int]) -> WorkerProcess:
         ours, theirs = socket.socketpair()
         draft = [] if draft_fd is None else [draft_fd]
         with theirs:
@@ -84,12 +84,13 @@ class PythonSpawner:
                 *("--parent", str(os.getpid())),
                 *("--sandbox", self._sandbox),
                 *(argument for fd in draft for argument in ("--draft-fd", str(fd))),
+                *("--adapter-fds", ",".join(map(str, adapter_fds))),
             ]
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), model_fd, *draft),
+                pass_fds=(theirs.fileno(), model_fd, *draft, *adapter_fds),
                 env=_WORKER_ENVIRONMENT,
                 cwd="/",
             )

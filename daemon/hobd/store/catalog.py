@@ -6,7 +6,8 @@ hide the others. Called by the broker, which says when to look again.
 A model is `NAME.gguf` in the directory or one level below. Links are followed: models are big, and live
 where there is room; digest.py checks the file that is opened in the end. What a model file does not say
 of itself may stand beside it in `NAME.toml` (see sidecar.py); a chat template in `NAME.jinja` replaces
-its own.
+its own. Its adapters lie in a folder beside it, `NAME.adapters`, each a `.gguf` with a name and maybe a
+sidecar of its own; that folder says what they are.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pathlib import Path
 from hobd.errors import InvalidRequest, ModelNotFound, ModelUnusable
 from hobd.store.sidecar import Sidecar, SidecarError, read_sidecar
 
+_ADAPTERS = ".adapters"
+_MAX_ADAPTERS = 64  # a model; each takes a descriptor, memory and a moment of every load
 _KNOWN = (".gguf", ".toml", ".jinja")
 _PART_OF_MANY = re.compile(r"-\d{5}-of-(?!00001)\d{5}$")
 
@@ -38,6 +41,7 @@ class Entry:
     size_bytes: int
     modified_ns: int
     problem: str | None = None
+    adapters: tuple[Entry, ...] = ()  # by name, those that cannot be used too
     template: Path | None = None  # what replaces the model's own
 
 
@@ -50,6 +54,7 @@ class _File:
     size_bytes: int
     modified_ns: int
     is_regular: bool
+    model: Path | None = None  # whose adapter it is
 
 
 class Catalog:
@@ -107,16 +112,26 @@ class Catalog:
     def _look(self) -> Iterator[_File]:
         """Models and what stands beside them, in an order that does not depend on the file system."""
         self._unreadable = ""
-        below: list[os.DirEntry[str]] = []
-        for found in self._list(self.directory):
+        below: list[Path] = []
+        yield from self._look_into(self.directory, below)
+        beside: list[Path] = []
+        for directory in below:
+            if directory.suffix == _ADAPTERS:
+                beside.append(directory)
+            else:
+                yield from self._look_into(directory, beside)
+        for directory in beside:
+            if directory.suffix == _ADAPTERS:
+                for file in self._look_into(directory, []):
+                    yield replace(file, model=directory.with_suffix(".gguf"))
+
+    def _look_into(self, directory: Path, below: list[Path]) -> Iterator[_File]:
+        """The files of one directory; what directories are in it is added to `below`."""
+        for found in self._list(directory):
             if found.name.endswith(_KNOWN):
                 yield _file(found)
             elif not found.name.startswith(".") and found.is_dir():
-                below.append(found)
-        for directory in below:
-            for found in self._list(Path(directory.path)):
-                if found.name.endswith(_KNOWN):
-                    yield _file(found)
+                below.append(Path(found.path))
 
     def _list(self, directory: Path) -> list[os.DirEntry[str]]:
         try:
@@ -182,14 +197,22 @@ def _file(found: os.DirEntry[str]) -> _File:
 def _entries(files: tuple[_File, ...]) -> dict[str, Entry]:
     beside = {file.path for file in files if file.path.suffix == ".toml" and file.is_regular}
     beside |= {file.path for file in files if file.path.suffix == ".jinja"}
+    adapters: dict[Path, list[Entry]] = {}
     entries: dict[str, Entry] = {}
-    for file in files:
+    for file in sorted(files, key=lambda file: file.model is None):  # adapters first
         name = file.path.stem
         if file.path.suffix != ".gguf" or name.startswith(".") or not name.isprintable():
             continue
         sidecar, template = (file.path.with_suffix(suffix) for suffix in (".toml", ".jinja"))
         entry = _entry(file, sidecar if sidecar in beside else None)
-        entry = replace(entry, template=template if template in beside else None)
+        if file.model is not None:
+            adapters.setdefault(file.model, []).append(entry)
+            continue
+        entry = replace(
+            entry,
+            adapters=_at_most(_MAX_ADAPTERS, adapters.get(file.path, [])),
+            template=template if template in beside else None,
+        )
         twin = entries.get(name.casefold())
         if twin is not None:
             entry = replace(twin, problem=f"{twin.path} and {file.path} have one name; rename one of them")
@@ -214,6 +237,11 @@ def _entry(file: _File, sidecar: Path | None) -> Entry:
         modified_ns=file.modified_ns,
         problem=problem,
     )
+
+
+def _at_most(limit: int, adapters: list[Entry]) -> tuple[Entry, ...]:
+    problem = f"there are more than {limit} adapters of this model; move some away"
+    return (*adapters[:limit], *(replace(adapter, problem=problem) for adapter in adapters[limit:]))
 
 
 def _problem(file: _File) -> str | None:

@@ -48,6 +48,13 @@ class Limits(Value, frozen=True):
     logprobs: int | None = None
 
 
+class Lora(Value, frozen=True):
+    """An adapter of the model, and how strongly it applies."""
+
+    name: str
+    scale: float
+
+
 class TextPrompt(Value, frozen=True, tag="text"):
     text: str
     parse_special: bool

@@ -15,6 +15,7 @@ from hobd.wire.generation import Calling as Calling
 from hobd.wire.generation import ChatPrompt as ChatPrompt
 from hobd.wire.generation import Constraint as Constraint
 from hobd.wire.generation import Limits as Limits
+from hobd.wire.generation import Lora as Lora
 from hobd.wire.generation import Reasoning as Reasoning
 from hobd.wire.generation import Sampling as Sampling
 from hobd.wire.generation import TextPrompt as TextPrompt
@@ -42,6 +43,13 @@ MAX_FRAME_TO_BROKER_BYTES = 8 << 20
 # ------------------------------------------------------------------ broker to worker
 
 
+class Adapter(Value, frozen=True):
+    """One of the model's adapters. With a problem there is no descriptor of it."""
+
+    name: str
+    problem: str = ""
+
+
 class Load(Message, frozen=True, tag=True):
     """Load the model behind the inherited descriptor. Zeros mean: choose yourself."""
 
@@ -53,6 +61,7 @@ class Load(Message, frozen=True, tag=True):
     degraded: str
     speculates: bool = True  # guesses tokens ahead where it pays
     stash_bytes: Count = 0  # memory for prefixes that are in the way in the KV cache
+    adapters: tuple[Adapter, ...] = ()  # those without a problem in the order of their descriptors
     template: bytes | None = None  # replaces the model's own chat template
 
 
@@ -79,6 +88,7 @@ class Submit(Message, frozen=True, tag=True):
     domain: Line = ""  # whose cached prefixes it uses and adds to; "": none's
     resume: Resume | None = None
     constraint: Constraint | None = None
+    loras: tuple[Lora, ...] = ()
 
 
 class Cancel(Message, frozen=True, tag=True):
@@ -125,6 +135,12 @@ class Loading(Message, frozen=True, tag=True):
 
 class Probing(Message, frozen=True, tag=True):
     """The first decode begins. Who dies now shows that this machine cannot run this build as it is."""
+
+
+class LoadingAdapter(Message, frozen=True, tag=True):
+    """The model answers; the adapter of this number is read and tried now. Who dies now can do without it."""
+
+    number: Annotated[int, msgspec.Meta(ge=0, lt=1000)]
 
 
 class LoadingDraft(Message, frozen=True, tag=True):
@@ -277,6 +293,7 @@ ToBroker = (
     Hello
     | Loading
     | Probing
+    | LoadingAdapter
     | LoadingDraft
     | Ready
     | LoadFailed
@@ -296,6 +313,7 @@ class Phase(Enum):
     STARTING = "starting"
     LOADING = "loading"
     PROBING = "probing"
+    ADAPTING = "loading an adapter"
     DRAFTING = "loading the draft"
     SERVING = "serving"
 
@@ -304,7 +322,8 @@ class Phase(Enum):
 ALLOWED: dict[Phase, tuple[type[Message], ...]] = {
     Phase.STARTING: (Hello,),
     Phase.LOADING: (Loading, Probing, LoadFailed),
-    Phase.PROBING: (LoadingDraft, Ready, LoadFailed),
+    Phase.PROBING: (LoadingAdapter, LoadingDraft, Ready, LoadFailed),
+    Phase.ADAPTING: (LoadingAdapter, LoadingDraft, Ready),
     Phase.DRAFTING: (Loading, Ready),
     Phase.SERVING: (Admitted, Step, Vectors, Refused, Tokens, Text, Rendered),
 }
@@ -312,6 +331,7 @@ ALLOWED: dict[Phase, tuple[type[Message], ...]] = {
 NEXT_PHASE: dict[type[Message], Phase] = {
     Hello: Phase.LOADING,
     Probing: Phase.PROBING,
+    LoadingAdapter: Phase.ADAPTING,
     LoadingDraft: Phase.DRAFTING,
     Ready: Phase.SERVING,
 }

@@ -11,7 +11,10 @@ import sys
 
 
 def main(argv: list[str]) -> int:
-    """`--wire-fd N --model-fd N [--draft-fd N] --parent PID [--sandbox none]`; status 0 after a Stop."""
+    """Status 0 after a Stop.
+
+    `--wire-fd N --model-fd N [--draft-fd N] [--adapter-fds N,N] --parent PID [--sandbox none]`
+    """
     arguments = dict(zip(argv[::2], argv[1::2], strict=True))
     from hobd.sandbox import enter, hygiene
 
@@ -41,6 +44,7 @@ def main(argv: list[str]) -> int:
             engine_build=llama.build(),
             sandbox=sandbox,
             draft_fd=int(arguments["--draft-fd"]) if "--draft-fd" in arguments else None,
+            adapter_fds=[int(fd) for fd in arguments.get("--adapter-fds", "").split(",") if fd],
         )
     except EngineError as error:
         print(f"hobd.worker: {error}", file=sys.stderr)

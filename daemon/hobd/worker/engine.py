@@ -12,6 +12,7 @@ from typing import Protocol
 
 from hobd.wire.messages import Constraint, Logprob, Sampling
 from hobd.worker.embedder import Embedder
+from hobd.worker.variants import Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +208,16 @@ class Engine(Protocol):
         Raises:
             EngineError: the engine is broken; the worker should end.
         """
+
+    def adopt(self, name: str, fd: int) -> None:
+        """Loads an adapter of the model from a descriptor, which stays the caller's to close.
+
+        Raises:
+            EngineError: it cannot be used; the model is as it was.
+        """
+
+    def become(self, variant: Variant) -> None:
+        """What is decoded from now on is computed with these adapters, all of them adopted."""
 
     def use_threads(self, count: int) -> None:
         """So many threads compute from the next decode on."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from hobd.wire import messages as m
+from hobd.worker.adapters import Adapters
 from hobd.worker.answer import Answer
 from hobd.worker.conversation import Conversation, messages_of
 from hobd.worker.engine import ConstraintUnusable, Engine, Sampler
@@ -22,6 +23,7 @@ from hobd.worker.lookup import Lookup
 from hobd.worker.refusal import Refusal
 from hobd.worker.sequence import Sequence
 from hobd.worker.template import Renderer, TemplateError, template_digest
+from hobd.worker.variants import domain_of
 from hobd.worker.vector_intake import vector_job
 from hobd.worker.vector_job import VectorJob
 from hobd.worker.voice import Voice
@@ -53,8 +55,10 @@ class Intake:
         send: Callable[[m.Message], None],
         submit: Callable[[Answer | VectorJob], None],
         cancel: Callable[[int], None],
+        adapters: Adapters | None = None,
     ) -> None:
         self._engine = engine
+        self._adapters = adapters or Adapters()
         self._renderer = renderer
         self._send = send
         self._submit = submit
@@ -115,6 +119,7 @@ class Intake:
                 "or name another model",
             )
         now_ns = time.monotonic_ns()
+        variant = self._adapters.variant(request.loras)
         prepared = self._prepare(request)
         if not prepared.tokens:
             raise Refusal("InvalidRequest", "the prompt is empty; send at least one token of text")
@@ -128,8 +133,9 @@ class Intake:
             priority=request.priority,
             max_tokens=limits.max_tokens,
             ignore_eos=limits.ignore_eos,
-            domain=request.domain,
+            domain=domain_of(variant, request.domain),
             caller=request.caller,
+            variant=variant,
         )
         if len(sequence.tokens) > self._available:
             raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")

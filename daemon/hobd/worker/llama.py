@@ -10,9 +10,12 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.util
+import os
 import sys
 import types
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -70,6 +73,21 @@ class AbortFlag:
 
     def clear(self) -> None:
         self._flag[0] = b"\0"
+
+
+@contextmanager
+def c_file(fd: int) -> Iterator[Any]:
+    """A FILE* over a copy of the descriptor, at the file's beginning, for as long as the block lasts."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.fdopen.restype = ctypes.c_void_p
+    file = libc.fdopen(os.dup(fd), b"rb")
+    if not file:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    os.lseek(fd, 0, os.SEEK_SET)  # the copies share their place; another worker may have read on from it
+    try:
+        yield file
+    finally:
+        libc.fclose(ctypes.c_void_p(file))
 
 
 def silence() -> None:

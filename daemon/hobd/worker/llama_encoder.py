@@ -13,6 +13,7 @@ from hobd.wire.messages import Constraint, Logprob, Sampling
 from hobd.worker.engine import EngineError, Facts, Slice, Stowed
 from hobd.worker.llama import AbortFlag, L
 from hobd.worker.llama_embedder import LlamaEmbedder
+from hobd.worker.variants import Variant
 from hobd.worker.vocabulary import Vocabulary
 
 
@@ -57,6 +58,12 @@ class LlamaEncoder(Vocabulary):
     # ------------------------------------------------------------------ what it cannot do
 
     def decode(self, slices: Sequence[Slice]) -> None:
+        self._refuse()
+
+    def adopt(self, name: str, fd: int) -> None:
+        self._refuse()
+
+    def become(self, variant: Variant) -> None:
         self._refuse()
 
     def forget(self, lane: int) -> None:

@@ -22,9 +22,11 @@ from hobd.worker.constraint import Grammars
 from hobd.worker.engine import EngineError, Facts, FileUnusable, Interrupted, MemoryShort, Settings, Slice
 from hobd.worker.lexicon import read_lexicon
 from hobd.worker.llama import AbortFlag, L
+from hobd.worker.llama_adapters import LlamaAdapters
 from hobd.worker.llama_embedder import DECODER_BATCH_TOKENS, LlamaEmbedder, vector_facts
 from hobd.worker.llama_encoder import LlamaEncoder
 from hobd.worker.sampling import ChainSampler, ConstrainedSampler, is_greedy, logprob_of
+from hobd.worker.variants import Variant
 from hobd.worker.vocabulary import Vocabulary, special_text, spell
 
 _MAX_DEFAULT_CONTEXT = 8192
@@ -63,6 +65,7 @@ class LlamaEngine(Vocabulary):
         self.facts = replace(facts, **vector_facts(model, context), affixes=self.affixes, fim=self.fim)
         self._grammars = Grammars(partial(read_lexicon, self._vocab))
         self._batch = _Batch(settings.batch_tokens)
+        self._adapters = LlamaAdapters(model, context)
         self._abort = AbortFlag()
         self._abort.attach(context)
         self.embedder = LlamaEmbedder(
@@ -115,6 +118,12 @@ class LlamaEngine(Vocabulary):
             raise EngineError(f"llama.cpp cannot fetch a stowed lane: {llama.last_errors()}")
         if self.facts.shares_parts:
             self.trim(lane, count)
+
+    def adopt(self, name: str, fd: int) -> None:
+        self._adapters.adopt(name, fd)
+
+    def become(self, variant: Variant) -> None:
+        self._adapters.apply(variant)
 
     def use_threads(self, count: int) -> None:
         L.llama_set_n_threads(self._context, count, count)
@@ -223,15 +232,8 @@ def _load_model(model_fd: int, settings: Settings, progress: Callable[[float], N
     params.use_extra_bufts = not settings.degraded
     on_progress = _progress_callback(progress)
     params.progress_callback = on_progress
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.fdopen.restype = ctypes.c_void_p
-    file = libc.fdopen(os.dup(model_fd), b"rb")
-    if not file:
-        raise FileUnusable(f"its descriptor cannot be read: {os.strerror(ctypes.get_errno())}")
-    try:
+    with llama.c_file(model_fd) as file:
         model = L.llama_model_load_from_file_ptr(file, params)
-    finally:
-        libc.fclose(ctypes.c_void_p(file))
     if not model:
         raise FileUnusable(f"llama.cpp cannot load it: {llama.last_errors() or 'no reason given'}")
     return model

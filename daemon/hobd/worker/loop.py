@@ -23,6 +23,7 @@ from hobd.worker.plan import Plan, Sampled, Work
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason
 from hobd.worker.threads import Threads
+from hobd.worker.variants import BASE
 from hobd.worker.vector_job import VectorJob
 from hobd.worker.vectors import VectorWork
 
@@ -57,6 +58,7 @@ class Loop:
         self._guesswork = Guesswork(drafter, self._scheduler.pace, facts.context_tokens)
         self._threads = Threads(facts.num_threads if facts.computes_on_cpu else 1)
         self._stash: dict[int, Stowed] = {}
+        self._variant = BASE  # that the engine computes now
         self._answers: dict[int, Answer] = {}
         self._vectors = VectorWork(engine.embedder, send, chunk_tokens=CHUNK_TOKENS)
         self._inbox: SimpleQueue[Answer | VectorJob | int | None] = SimpleQueue()
@@ -150,6 +152,9 @@ class Loop:
             self._change_lane(change)
         if not plan.work:
             return
+        if (variant := plan.work[0].sequence.variant) != self._variant:
+            self._engine.become(variant)
+            self._variant = variant
         now_ns = time.monotonic_ns()
         slices = []
         for work in plan.work:

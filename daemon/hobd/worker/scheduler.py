@@ -29,6 +29,7 @@ from hobd.worker.plan import Plan, Sampled, Work, chunk, next_token, num_tokens
 from hobd.worker.prefix_cache import MIN_SHARED_TOKENS, PrefixCache
 from hobd.worker.sequence import EndReason, Sequence, State, lanes_of
 from hobd.worker.turns import Turns
+from hobd.worker.variants import Variant, Variants
 
 # Steps after which the longest waiting sequence goes before all others. A step takes tens of milliseconds.
 _PATIENCE_STEPS = 1024
@@ -73,6 +74,7 @@ class Scheduler:
         self.pace = Pace(chunk_tokens, batch_tokens)
         self._drafting = Drafting(self.pace, context_tokens, is_end)
         self._turns = Turns(patience_steps)
+        self._variants = Variants()
         self._sequences: dict[int, Sequence] = {}
         self._queued: list[Sequence] = []
         self._running: list[Sequence] = []
@@ -95,6 +97,7 @@ class Scheduler:
         self._arrivals += 1
         sequence.arrival = self._arrivals
         self._sequences[sequence.id] = sequence
+        self._variants.enter(sequence.variant)
         self._enqueue(sequence)
 
     def finish(self, id: int) -> bool:
@@ -107,6 +110,7 @@ class Scheduler:
         else:
             self._running.remove(sequence)
             self._lanes.leave(sequence)
+        self._variants.leave(sequence.variant)
         sequence.state = State.ENDED
         return True
 
@@ -116,7 +120,7 @@ class Scheduler:
         """The next step, or None when there is nothing to compute."""
         self._turns.note_step(self._queued)
         self._lanes.stow_idle()
-        work = self._plan_prefill(self._plan_decode())
+        work = self._plan_work()
         has_room = self._lanes.make_room(num_tokens(work))
         assert has_room, "more was planned than there are cells"
         changes = self._lanes.take_changes()
@@ -194,10 +198,19 @@ class Scheduler:
 
     # ------------------------------------------------------------------ steps of plan
 
-    def _plan_decode(self) -> list[Work]:
+    def _plan_work(self) -> list[Work]:
+        """Work of one variant. The second time round has the room that those who made way left behind."""
+        for variant in 2 * self._variants.turns():
+            work = self._plan_prefill(variant, self._plan_decode(variant))
+            if work:
+                self._variants.note_step(variant, min(piece.sequence.priority for piece in work))
+                return work
+        return []
+
+    def _plan_decode(self, variant: Variant) -> list[Work]:
         """One token for each answer under way; the last in rank make room where there is none."""
         while True:
-            answering = [sequence for sequence in self._running if sequence.state is State.DECODE]
+            answering = [s for s in self._running if s.state is State.DECODE and s.variant == variant]
             if len(answering) <= self._cells.free or len(answering) <= self._cells_left(0):
                 break
             self._preempt(self._last_in_rank())
@@ -205,20 +218,20 @@ class Scheduler:
             return [next_token(sequence) for sequence in answering]  # the time for guesses is others'
         return self._drafting.plan(answering, min(self._cells.free, self._batch_tokens))
 
-    def _plan_prefill(self, work: list[Work]) -> list[Work]:
+    def _plan_prefill(self, variant: Variant, work: list[Work]) -> list[Work]:
         """Adds chunks of prompts, those begun and new ones by turns, to the answers' next tokens."""
-        order = [sequence for sequence in self._running if sequence.state is State.PREFILL]
+        order = [s for s in self._running if s.state is State.PREFILL and s.variant == variant]
         if self._queued and self._may_admit():
             order += self._queued
         order.sort(key=self._turns.key)
         chunks: list[Work] = []
         # Who comes later in the order has no greater budget.
-        while order and (budget := self._budget(order[0], work, chunks)) > 0:
+        while order and (budget := self._budget(order[0], len(work), num_tokens(chunks))) > 0:
             sequence = order.pop(0)
             if sequence.state is State.QUEUED:
                 if self._cache.is_awaited(sequence, self._running):
                     continue
-                is_admitted = self._admit(sequence)
+                is_admitted = sequence.variant == variant and self._admit(sequence)
                 # Who made way for it had been given a token.
                 work = [piece for piece in work if piece.sequence.state is State.DECODE]
                 if not is_admitted:
@@ -231,12 +244,11 @@ class Scheduler:
                 chunks.append(chunk(sequence, budget, halts=not self._cache.shares_parts))
         return self._turns.without_hindrance(work + chunks)
 
-    def _budget(self, sequence: Sequence, answering: list[Work], chunks: list[Work]) -> int:
-        """Tokens of this prompt that batch and politeness allow in a step with the others."""
-        planned = num_tokens(chunks)
-        budget = self._batch_tokens - len(answering) - planned
-        # One is polite to one's own class and better ones; the others may well wait.
-        if any(piece.sequence.standing <= sequence.standing for piece in answering):
+    def _budget(self, sequence: Sequence, num_answers: int, planned: int) -> int:
+        """Tokens of this prompt that batch and politeness allow beside so many of answers and prompts."""
+        budget = self._batch_tokens - num_answers - planned
+        # One is polite to one's own class and better ones, of whatever variant; the others may well wait.
+        if any(s.state is State.DECODE and s.standing <= sequence.standing for s in self._running):
             budget = min(budget, self.pace.chunk_tokens - planned)
         return budget
 

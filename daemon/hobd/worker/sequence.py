@@ -11,6 +11,7 @@ from enum import Enum
 
 from hobd.worker.lookup import Lookup
 from hobd.worker.shadow import Shadow
+from hobd.worker.variants import BASE, Variant
 
 
 class State(Enum):
@@ -63,6 +64,7 @@ class Sequence:
         "shadow",
         "state",
         "tokens",
+        "variant",
     )
 
     def __init__(
@@ -76,10 +78,12 @@ class Sequence:
         ignore_eos: bool = False,
         domain: str = "",
         caller: str = "",
+        variant: Variant = BASE,
     ) -> None:
         """`generated` is what another worker had sampled before it died.
 
         `domain`: whose cached prefixes it may use and add to; empty for none. `caller`: who shares.
+        `variant`: what computes it; its prefixes are of use to no other, so its domain must be its own.
         """
         if not prompt:
             raise ValueError("a sequence needs at least one token")
@@ -91,6 +95,7 @@ class Sequence:
         self.ignore_eos = ignore_eos
         self.domain = domain
         self.caller = caller
+        self.variant = variant
         self.arrival = 0
         self.lane: int | None = None
         self.num_computed = 0

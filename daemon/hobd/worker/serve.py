@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from hobd.wire import messages as m
 from hobd.wire.framing import FrameReader, encode
+from hobd.worker.adapters import Adapters
 from hobd.worker.draft_model import load_draft
 from hobd.worker.drafter import Drafter
 from hobd.worker.embedder import Span
@@ -57,14 +58,16 @@ def serve(
     engine_build: str,
     sandbox: str,
     draft_fd: int | None = None,
+    adapter_fds: Sequence[int] = (),
 ) -> None:
     """Returns when the broker says Stop or goes away. Behind `draft_fd` lies a model that shall guess."""
     wire = Wire(sock)
     wire.send(m.Hello(m.WIRE_VERSION, engine_build, sandbox))
     messages = wire.receive()
-    settings = _await_load(messages)
-    if settings is None:
+    order = _await_load(messages)
+    if order is None:
         return
+    settings = _settings(order)
     try:
         template = _override(settings)
         engine = load(model_fd, settings, wire.progress)
@@ -77,16 +80,20 @@ def serve(
         kind = "unusable" if isinstance(error, FileUnusable) else "memory"
         wire.send(m.LoadFailed(kind, str(error)[:1000]))
         return
+    adapters = Adapters()
+    adapters.adopt(engine, order.adapters, adapter_fds, lambda number: wire.send(m.LoadingAdapter(number)))
     draft = None if draft_fd is None else _load_draft(draft_fd, engine, settings, load, wire)
     drafter, problem = (None, draft) if isinstance(draft, str) else (draft, "")
     wire.send(_ready(engine, problem[:1000]))
-    _serve_loaded(engine, drafter, renderer, wire, messages)
+    _serve_loaded(engine, drafter, adapters, renderer, wire, messages)
 
 
-def _await_load(messages: Iterator[m.Message]) -> Settings | None:
+def _await_load(messages: Iterator[m.Message]) -> m.Load | None:
     message = next(messages, None)
-    if not isinstance(message, m.Load):
-        return None
+    return message if isinstance(message, m.Load) else None
+
+
+def _settings(message: m.Load) -> Settings:
     return Settings(
         context_tokens=message.context_tokens,
         num_lanes=message.num_lanes,
@@ -146,11 +153,18 @@ def _ready(engine: Engine, draft_problem: str) -> m.Ready:
 
 
 def _serve_loaded(
-    engine: Engine, drafter: Drafter | None, renderer: Renderer, wire: Wire, messages: Iterator[m.Message]
+    engine: Engine,
+    drafter: Drafter | None,
+    adapters: Adapters,
+    renderer: Renderer,
+    wire: Wire,
+    messages: Iterator[m.Message],
 ) -> None:
     """The loop here, the intake on a thread beside it."""
     loop = Loop(engine, wire.send, drafter)
-    intake = Intake(engine, renderer, send=wire.send, submit=loop.submit, cancel=loop.cancel)
+    intake = Intake(
+        engine, renderer, adapters=adapters, send=wire.send, submit=loop.submit, cancel=loop.cancel
+    )
     thread = threading.Thread(
         target=_take_in, args=(messages, intake.on_message, loop.stop), name="intake", daemon=True
     )

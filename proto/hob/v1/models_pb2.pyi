@@ -40,7 +40,7 @@ ABILITY_EMBED: Ability
 ABILITY_RERANK: Ability
 
 class Model(_message.Message):
-    __slots__ = ("name", "aliases", "file_bytes", "sha256", "license", "residency", "pinned", "modified_at", "draft", "template_overridden")
+    __slots__ = ("name", "aliases", "file_bytes", "sha256", "license", "residency", "pinned", "modified_at", "draft", "template_overridden", "adapters")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     FILE_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +51,7 @@ class Model(_message.Message):
     MODIFIED_AT_FIELD_NUMBER: _ClassVar[int]
     DRAFT_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_OVERRIDDEN_FIELD_NUMBER: _ClassVar[int]
+    ADAPTERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     file_bytes: int
@@ -61,7 +62,20 @@ class Model(_message.Message):
     modified_at: _timestamp_pb2.Timestamp
     draft: str
     template_overridden: bool
-    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., license: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., pinned: _Optional[bool] = ..., modified_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draft: _Optional[str] = ..., template_overridden: _Optional[bool] = ...) -> None: ...
+    adapters: _containers.RepeatedCompositeFieldContainer[Adapter]
+    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., license: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., pinned: _Optional[bool] = ..., modified_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draft: _Optional[str] = ..., template_overridden: _Optional[bool] = ..., adapters: _Optional[_Iterable[_Union[Adapter, _Mapping]]] = ...) -> None: ...
+
+class Adapter(_message.Message):
+    __slots__ = ("name", "file_bytes", "sha256", "problem")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FILE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    file_bytes: int
+    sha256: str
+    problem: str
+    def __init__(self, name: _Optional[str] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class Resident(_message.Message):
     __slots__ = ("model", "residency", "worker_pid", "resident_bytes", "context_tokens", "num_lanes", "num_running", "num_queued", "used_cells", "total_cells", "num_threads", "degraded", "sandbox", "loaded_at", "idle_since", "leaves_at", "pinned", "num_restarts", "architecture", "memory", "num_tokens_generated", "cached_cells", "stash_bytes", "num_threads_computing", "num_prompt_tokens", "num_cached_tokens", "num_drafted_tokens", "num_accepted_tokens", "abilities", "embedding_dimensions", "draft", "draft_problem", "template_overridden")

@@ -13,7 +13,8 @@ from hob_client.texts import infill_request
 
 
 def test_parameters_and_contract_have_the_same_names() -> None:
-    assert set(Parameters.__annotations__) == set(PARTS)
+    assert set(Parameters.__annotations__) == {*PARTS, "loras"}
+    assert "loras" in pb.GenerateRequest.DESCRIPTOR.fields_by_name
 
 
 def test_each_parameter_lands_in_its_part() -> None:
@@ -66,12 +67,30 @@ def test_single_stop_text_is_not_taken_for_its_letters() -> None:
         ({"regex": "a", "json": True}, "an answer has one shape; choose one of regex, json"),
         ({"choice": "abc"}, "choice must be a list"),
         ({"json_schema": {"secret": object()}}, "json_schema holds what JSON has not"),
+        ({"loras": ["story"]}, "loras must be a dict of adapters' names and their scales"),
+        ({"loras": {"story": "much"}}, "loras must be a dict"),
     ],
-    ids=["unknown", "type", "range", "nested", "priority", "truncation", "shapes", "choice", "schema"],
+    ids=[
+        *("unknown", "type", "range", "nested", "priority", "truncation", "shapes", "choice", "schema"),
+        *("list of adapters", "scale"),
+    ],
 )
 def test_wrong_parameter_is_refused_by_name(parameters: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
         build_parts(parameters)
+
+
+def test_adapters_travel_with_their_scales() -> None:
+    for request in (
+        chat_request("m", "hi", {"loras": {"a": 0.5}}),
+        generate_request("m", "hi", False, {"loras": {"a": 0.5}}),
+    ):
+        assert list(request.loras) == [pb.LoraScale(name="a", scale=0.5)]
+
+
+def test_gap_is_filled_without_adapters() -> None:
+    with pytest.raises(InvalidRequest, match="leave loras out"):
+        infill_request("m", "a", "b", "", {}, {"loras": {"a": 1.0}})
 
 
 def test_text_is_one_turn_of_the_user() -> None:

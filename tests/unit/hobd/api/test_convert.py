@@ -92,6 +92,29 @@ def test_chat_that_cannot_be_is_refused(
         convert.chat_request(given_chat(**fields), CONFIG)
 
 
+@pytest.mark.parametrize(
+    ("loras", "message"),
+    [
+        ([("a", 10.5)], r"loras\[0\].scale must be from -10 to 10, not 10.5"),
+        ([("a", 1), ("b", float("nan"))], r"loras\[1\].scale must be .*, not nan"),
+        ([("a", float("inf"))], "not inf"),
+        ([("", 1)], r"loras\[0\].name must have 1 to 255 characters, not 0"),
+        ([("a" * 256, 1)], "not 256"),
+        ([("a", 1), ("a", 2)], r"loras\[1\] names the same adapter"),
+        ([(str(number), 1) for number in range(9)], "loras has 9 adapters; at most 8"),
+    ],
+)
+def test_absurd_adapters_are_refused(loras: list[tuple[str, float]], message: str) -> None:
+    wanted = [pb.LoraScale(name=name, scale=scale) for name, scale in loras]
+    with pytest.raises(InvalidRequest, match=message):
+        convert.generate_request(pb.GenerateRequest(text="hello", loras=wanted), Config())
+
+
+def test_adapters_of_a_chat_reach_the_worker_as_they_were_named() -> None:
+    request = convert.chat_request(given_chat(loras=[pb.LoraScale(name="Ä b", scale=-0.5)]), Config())
+    assert request.loras == (m.Lora("Ä b", -0.5),)
+
+
 def test_cache_domain_lies_inside_the_callers() -> None:
     request = convert.chat_request(given_chat(options=pb.RequestOptions(cache_domain="work")), CONFIG)
     assert request.caller and request.domain == f"{request.caller}:work"

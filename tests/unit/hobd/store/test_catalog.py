@@ -27,7 +27,7 @@ def models(tmp_path: Path) -> Path:
 
 
 def add(path: Path, content: bytes = b"GGUF", **sidecar: str) -> Path:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     if sidecar:
         path.with_suffix(".toml").write_text("".join(f"{key} = {value}\n" for key, value in sidecar.items()))
@@ -56,6 +56,25 @@ def test_models_lie_in_the_directory_and_one_level_below(models: Path) -> None:
     (models / "other" / "deeper").mkdir()
     add(models / "other" / "deeper" / "hidden.gguf")
     assert names(Catalog(models)) == ["gemma3-270m", "smollm2-135m-instruct"]
+
+
+def test_adapters_lie_in_a_folder_beside_their_model_and_are_no_models(models: Path) -> None:
+    add(models / "smollm2-135m-instruct.adapters" / "story.gguf", sha256=f'"{DIGEST}"')
+    add(models / "smollm2-135m-instruct.adapters" / "poem.gguf", b"")
+    add(models / "other" / "gemma3-270m.adapters" / "story.gguf")
+    add(models / "gone.adapters" / "story.gguf")
+    catalog = scanned(models)
+    assert names(catalog) == ["gemma3-270m", "smollm2-135m-instruct"]
+    poem, story = catalog.resolve("smollm2").adapters
+    assert poem.problem is not None and story.sha256 == DIGEST
+    assert [adapter.name for adapter in catalog.resolve("gemma3-270m").adapters] == ["story"]
+
+
+def test_adapters_beyond_the_limit_cannot_be_used(models: Path) -> None:
+    for number in range(66):
+        add(models / "other" / "gemma3-270m.adapters" / f"{number:02}.gguf")
+    adapters = scanned(models).resolve("gemma3-270m").adapters
+    assert [adapter.name for adapter in adapters if adapter.problem] == ["64", "65"]
 
 
 def test_an_entry_holds_what_file_and_sidecar_say(models: Path) -> None:

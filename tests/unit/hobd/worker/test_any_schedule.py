@@ -9,6 +9,7 @@ from hobd.worker.lookup import Lookup
 from hobd.worker.plan import Plan, Work
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import Sequence
+from hobd.worker.variants import BASE, Variant, domain_of
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -114,10 +115,19 @@ class AnySchedule(RuleBasedStateMachine):
         domain=st.sampled_from(["", "a", "a", "b"]),
         priority=st.integers(0, 2),
         max_tokens=st.none() | st.integers(1, 9),
+        variant=st.sampled_from([BASE, BASE, (("x", 1.0),), (("x", 0.5),)]),
     )
-    def submit(self, prompt: list[int], domain: str, priority: int, max_tokens: int | None) -> None:
+    def submit(
+        self, prompt: list[int], domain: str, priority: int, max_tokens: int | None, variant: Variant
+    ) -> None:
         sequence = Sequence(
-            self.next_id, prompt, priority=priority, max_tokens=max_tokens, domain=domain, caller=domain
+            self.next_id,
+            prompt,
+            priority=priority,
+            max_tokens=max_tokens,
+            domain=domain_of(variant, domain),
+            caller=domain,
+            variant=variant,
         )
         if self.shares_parts:
             sequence.lookup = Sure(sequence.tokens)
@@ -150,6 +160,7 @@ class AnySchedule(RuleBasedStateMachine):
         assert plan.work or not self.alive, "somebody must always get on"
         assert sum(work.count for work in plan.work) <= BATCH
         assert len({work.sequence.lane for work in plan.work}) == len(plan.work) <= LANES
+        assert len({work.sequence.variant for work in plan.work}) <= 1, "a step computes one variant"
         for change in plan.changes:
             assert self.shares_parts or not isinstance(change, Copy | Trim)
             self.engine.change_lane(change)
