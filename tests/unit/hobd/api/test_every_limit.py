@@ -79,9 +79,12 @@ def rerank(**fields: Any) -> pb.RerankRequest:
 #: field -> a request in which it is just too large, and how the refusal names it.
 BEYOND: dict[str, tuple[Any, str]] = {
     "GenerateRequest.text": (generate(text=HUGE), "max_prompt_bytes"),
-    "GenerateRequest.loras": (generate(loras=[pb.LoraScale()]), "`loras` is not supported"),
-    "LoraScale.name": (generate(loras=[pb.LoraScale(name="x")]), "`loras` is not supported"),
-    "LoraScale.scale": (generate(loras=[pb.LoraScale(scale=2)]), "`loras` is not supported"),
+    "GenerateRequest.loras": (
+        generate(loras=[pb.LoraScale(name=f"a{n}", scale=1) for n in range(9)]),
+        "loras",
+    ),
+    "LoraScale.name": (generate(loras=[pb.LoraScale(name="x" * 129)]), "loras[0].name must have"),
+    "LoraScale.scale": (generate(loras=[pb.LoraScale(name="x", scale=11)]), "loras[0].scale must"),
     "TokenIds.ids": (generate(tokens=pb.TokenIds(ids=[1 << 31])), "tokens must be from 0"),
     "Sampling.temperature": (sampling(temperature=5.1), "temperature must be from 0 to 5"),
     "Sampling.top_k": (sampling(top_k=1 << 21), "top_k must be"),
@@ -126,7 +129,7 @@ BEYOND: dict[str, tuple[Any, str]] = {
     "RequestOptions.client_request_id": (options(client_request_id="x" * 129), "client_request_id must"),
     "ChatRequest.messages": (chat(messages=[USER] * 8193), "8193 messages"),
     "ChatRequest.tools": (chat(tools=[pb.Tool(name=f"t{n}") for n in range(129)]), "129 tools"),
-    "ChatRequest.loras": (chat(loras=[pb.LoraScale()]), "`loras` is not supported"),
+    "ChatRequest.loras": (chat(loras=[pb.LoraScale(name=f"a{n}", scale=1) for n in range(9)]), "loras"),
     "ChatRequest.template_arguments": (
         chat(template_arguments={f"a{n}": "1" for n in range(65)}),
         "65 template_arguments",
