@@ -6,18 +6,20 @@ Called by benchmarks/__main__.py.
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hob_client import Client
 from rich.progress import track
 
 from benchmarks import stack
-from benchmarks.raw_loop import prompts
+from benchmarks.raw_loop import PAUSE_S, prompts
 from benchmarks.report import Row
 
 HERE = Path(__file__).parent
@@ -74,8 +76,8 @@ def doors() -> list[Row]:
 
 def _warm(client: Client, model: Path, repeats: int, num_threads: int) -> list[Row]:
     one, many = prompts(1)[0], prompts(NUM_STREAMS)
-    single: list[dict[str, float]] = []
-    alone: list[dict[str, float]] = []
+    single: list[dict[str, Any]] = []
+    alone: list[dict[str, Any]] = []
     _alternate(
         repeats,
         "one stream",
@@ -89,17 +91,22 @@ def _warm(client: Client, model: Path, repeats: int, num_threads: int) -> list[R
         lambda: _raw(model, NUM_STREAMS, STREAM_TOKENS, num_threads)["tokens_per_s"],
     )
 
-    def pairs(key: str) -> tuple[list[float], list[float]]:
-        return [figures[key] for figures in single], [figures[key] for figures in alone]
-
-    ours, theirs = pairs("first_token_s")
-    added = [1000 * (stack_s - raw_s) for stack_s, raw_s in zip(ours, theirs, strict=True)]
+    rates = [[figures["decode_tokens_per_s"] for figures in side] for side in (single, alone)]
+    theirs = [first for figures in alone for first in figures["first_tokens_s"]]
+    ours = [_first_token_after_a_pause(client, one) for _ in theirs]
+    added = [1000 * (first - statistics.median(theirs)) for first in ours]
     return [
-        _compared("", "one stream, decode", "tok/s", ">= 0.90", pairs("decode_tokens_per_s")),
+        _compared("", "one stream, decode", "tok/s", ">= 0.90", (rates[0], rates[1])),
         _compared("", "16 streams, whole", "tok/s", ">= 0.90", sixteen),
         _compared("", "warm time to first token", "s", "<= 1.15", (ours, theirs)),
         _alone("E7", "added to the first token", "ms", "<= 3", *added),
     ]
+
+
+def _first_token_after_a_pause(client: Client, prompt: str) -> float:
+    """As the raw loop measures it."""
+    time.sleep(PAUSE_S)
+    return float(stack.stream(client, prompt, 2, incognito=True)["first_token_s"])
 
 
 def _compared(goal: str, what: str, unit: str, wanted: str, figures: tuple[list[float], list[float]]) -> Row:
@@ -111,11 +118,11 @@ def _alone(goal: str, what: str, unit: str, wanted: str, *figures: float) -> Row
     return Row(goal=goal, what=what, unit=unit, wanted=wanted, hob=list(figures))
 
 
-def _raw(model: Path, num_streams: int, num_tokens: int, num_threads: int) -> dict[str, float]:
+def _raw(model: Path, num_streams: int, num_tokens: int, num_threads: int) -> dict[str, Any]:
     """The yardstick, in a process of its own."""
     numbers = map(str, (num_streams, num_tokens, num_threads))
     command = [sys.executable, str(HERE / "raw_loop.py"), str(model), *numbers]
-    told: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    told: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return told
 
 

@@ -25,7 +25,7 @@ _MAX_STOPS, _MAX_STOP_CHARACTERS = 16, 256
 _MAX_LOGPROBS = 20
 _MAX_ANSWERS = 16
 _MAX_BIASES = 1024
-_MAX_LORAS, _MAX_LORA_SCALE, _MAX_NAME_CHARACTERS = 8, 10, 255
+_MAX_LORAS, _MAX_LORA_SCALE, _MAX_LORA_CHARACTERS = 8, 10, 255
 _MAX_TOKENS = 1 << 30
 _MAX_DOMAIN_CHARACTERS = 256
 _MAX_ARGUMENTS, _MAX_NAME_CHARACTERS = 64, 128
@@ -275,9 +275,9 @@ def _loras(request: pb.GenerateRequest | pb.ChatRequest | pb.InfillRequest) -> t
         raise InvalidRequest(f"loras has {len(loras)} adapters; at most {_MAX_LORAS} are taken")
     names = [lora.name for lora in loras]
     for index, name in enumerate(names):
-        if not 1 <= len(name) <= _MAX_NAME_CHARACTERS:
+        if not 1 <= len(name) <= _MAX_LORA_CHARACTERS:
             raise InvalidRequest(
-                f"loras[{index}].name must have 1 to {_MAX_NAME_CHARACTERS} characters, not {len(name)}"
+                f"loras[{index}].name must have 1 to {_MAX_LORA_CHARACTERS} characters, not {len(name)}"
             )
         if name in names[:index]:
             raise InvalidRequest(f"loras[{index}] names the same adapter as an earlier one; name each once")

@@ -111,6 +111,10 @@ class Lanes:
         sequence.lane = None
         sequence.num_computed = 0
 
+    def stow_spare(self) -> bool:
+        """The same when there is nothing else to do. False if only the entry used last is left."""
+        return self._evict(self._cache.find_spare())
+
     def checkpoint(self, sequence: Sequence) -> None:
         """Stows what is computed of a sequence that goes on, for others that begin with all of it."""
         assert sequence.lane is not None

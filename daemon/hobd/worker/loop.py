@@ -108,6 +108,7 @@ class Loop:
             self._emit()
             if is_idle:
                 self._check()
+                is_idle = not self._scheduler.tidy()
 
     def _check(self) -> None:
         """In idle moments: the accounts balance, and the engine's lanes are as long as they say."""

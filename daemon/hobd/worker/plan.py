@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from hobd.worker.lanes import Change
 from hobd.worker.sequence import EndReason, Sequence, State
 
+# llama.cpp computes so many rows as it computes one.
+_MOST_AS_ONE = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -85,9 +88,21 @@ def chunk(sequence: Sequence, limit: int, *, halts: bool = False) -> Work:
     last token to compute is of use to whom asks the same again.
     """
     left = len(sequence.tokens) - sequence.num_computed
+    if sequence.num_generated:
+        limit = min(limit, _as_before(sequence))
     if halts and 1 < left <= limit + 1:
         return Work(sequence, sequence.num_computed, left - 1, 0, halts=True)
     return Work(sequence, sequence.num_computed, min(limit, left), int(limit >= left))
+
+
+def _as_before(sequence: Sequence) -> int:
+    """Tokens of a sequence that begins anew in mid-answer, so that they come out as they were computed first.
+
+    Rounding depends on the kernels that a step is computed with, and these on its size. The prompt was
+    computed apart from its answer, the answer token by token, which as many as this do not differ from.
+    """
+    left = sequence.num_prompt - sequence.num_computed
+    return left if left > 0 else _MOST_AS_ONE
 
 
 def num_tokens(*works: list[Work]) -> int:

@@ -4,10 +4,11 @@ Must stay pure: it names lanes and tokens, and moves neither. Domains are part o
 sequence of one domain never meets a prefix of another, and one of the domain "" meets none and leaves
 none. Asked by scheduler.py (what fits) and lanes.py (what to keep, what to stow, what to drop).
 
-An entry holds its lane until lane or cells are needed, or until it has been of no use for a while: then
-its cells are stowed away in plain memory, where they are in nobody's way. For every token computed steps
-over every cell in use, whosever it is, and after a few dozen tokens that has cost more than to stow a cell
-and to fetch it back; to compute it again would cost a hundred times as much.
+An entry holds its lane until lane or cells are needed, until it has been of no use for a while, or until
+there is nothing else to do and it was not the last one used. Then its cells are stowed away in plain memory,
+where they are in nobody's way: every token computed steps over every cell in use, whosever it is, and after
+a few dozen tokens that has cost more than to stow a cell and to fetch it back; to compute it again would
+cost a hundred times as much.
 
 Recurrent layers and sliding windows keep the state after all tokens and none in between. Of such models an
 entry is the whole of a prompt, or of a prompt and its answer, always stowed, and of use to what goes on
@@ -115,6 +116,11 @@ class PrefixCache:
             if self._num_computed - entry.computed_at >= STOW_AFTER_TOKENS:
                 return lane if self.stash.is_open else None
         return None
+
+    def find_spare(self) -> int | None:
+        """The lane of any entry but the one used last: that one is the likeliest to be wanted next."""
+        lanes = sorted(self._entries, key=lambda lane: self._entries[lane].used_at)
+        return lanes[0] if len(lanes) > 1 and self.stash.is_open else None
 
     def stow(self, lane: int) -> int | None:
         """The entry gives up its lane. Returns the key for its cells; None if they are to be dropped."""

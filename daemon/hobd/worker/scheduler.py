@@ -20,8 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence as Tokens
+from dataclasses import asdict
 
 from hobd.wire.messages import Tally
+from hobd.worker.counts import Counts
 from hobd.worker.drafting import Drafting
 from hobd.worker.lanes import Lanes
 from hobd.worker.pace import Pace
@@ -79,8 +81,7 @@ class Scheduler:
         self._queued: list[Sequence] = []
         self._running: list[Sequence] = []
         self._arrivals = 0
-        self._num_prompt_tokens = self._num_cached_tokens = 0
-        self._num_drafted_tokens = self._num_accepted_tokens = 0
+        self._counts = Counts()
 
     # ------------------------------------------------------------------ what comes in
 
@@ -156,6 +157,10 @@ class Scheduler:
         """What the engine stowed under a key takes so much memory."""
         self._cache.stash.note_bytes(key, num_bytes)
 
+    def tidy(self) -> bool:
+        """For idle moments: whether there is something to be put away, with the next plan."""
+        return self._lanes.stow_spare()
+
     def relieve(self) -> bool:
         """The engine found no room: what is cached goes, then the last in rank. False if it is alone."""
         if self._lanes.empty_cache():
@@ -176,10 +181,7 @@ class Scheduler:
             used_cells=self._cells.used,
             cached_cells=self._lanes.num_cached(lanes_of(self._running)),
             stash_bytes=self._cache.stash.num_bytes,
-            num_prompt_tokens=self._num_prompt_tokens,
-            num_cached_tokens=self._num_cached_tokens,
-            num_drafted_tokens=self._num_drafted_tokens,
-            num_accepted_tokens=self._num_accepted_tokens,
+            **asdict(self._counts),
         )
 
     def check(self, length: Callable[[int], int] | None = None) -> None:
@@ -303,8 +305,7 @@ class Scheduler:
         if work.drafts:
             assert sequence.lane is not None
             self._book(sequence, len(tokens))
-            self._num_drafted_tokens += len(work.drafts)
-            self._num_accepted_tokens += len(tokens) - 1
+            self._counts.note_drafts(len(work.drafts), len(tokens) - 1)
             if len(tokens) < work.count:
                 self._lanes.trim(sequence.lane, sequence.num_computed)
         self._turns.charge(sequence.caller, len(tokens))
@@ -333,8 +334,7 @@ class Scheduler:
         sequence.num_computed = self._cells.length(sequence.lane)
         if sequence.num_preemptions == 0:
             sequence.num_cached = sequence.num_computed
-            self._num_prompt_tokens += sequence.num_prompt
-            self._num_cached_tokens += sequence.num_cached
+            self._counts.note_prompt(sequence)
         sequence.state = State.PREFILL
         self._running.append(sequence)
         self._turns.charge(sequence.caller, len(sequence.tokens) - sequence.num_computed)

@@ -83,7 +83,7 @@ BEYOND: dict[str, tuple[Any, str]] = {
         generate(loras=[pb.LoraScale(name=f"a{n}", scale=1) for n in range(9)]),
         "loras",
     ),
-    "LoraScale.name": (generate(loras=[pb.LoraScale(name="x" * 129)]), "loras[0].name must have"),
+    "LoraScale.name": (generate(loras=[pb.LoraScale(name="x" * 256)]), "loras[0].name must have"),
     "LoraScale.scale": (generate(loras=[pb.LoraScale(name="x", scale=11)]), "loras[0].scale must"),
     "TokenIds.ids": (generate(tokens=pb.TokenIds(ids=[1 << 31])), "tokens must be from 0"),
     "Sampling.temperature": (sampling(temperature=5.1), "temperature must be from 0 to 5"),

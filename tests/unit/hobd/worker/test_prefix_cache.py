@@ -107,3 +107,13 @@ def test_without_a_stash_entries_are_dropped(cache: PrefixCache) -> None:
     cache.note_computed(10 * STOW_AFTER_TOKENS)
     assert cache.find_idle() is None
     assert cache.stow(0) is None and list(cache.lanes) == [1]
+
+
+def test_spare_entry_is_any_but_the_one_used_last() -> None:
+    cache = PrefixCache(stash_bytes=100)
+    cache.keep(0, "a", [*SYSTEM, 2, 2])
+    assert cache.find_spare() is None
+    cache.keep(1, "a", [*SYSTEM, 3, 3])
+    assert cache.find_spare() == 0
+    cache.use(Match(20, 0))
+    assert cache.find_spare() == 1

@@ -305,3 +305,15 @@ def test_answers_of_a_lesser_class_get_on_under_an_endless_row_of_short_prompts(
         scheduler.submit(given_sequence(id, priority=0, max_tokens=1))
         step(scheduler)
     assert patient.num_generated >= 8
+
+
+def test_sequence_that_begins_anew_is_computed_as_it_was() -> None:
+    scheduler = given_scheduler(batch_tokens=64, context_tokens=100, total_cells=100)
+    scheduler.submit(Sequence(1, [7] * 20, generated=[7] * 19))
+    counts = []
+    for _ in range(4):
+        plan = scheduler.plan()
+        assert plan is not None
+        counts.append(plan.work[0].count)
+        scheduler.commit(plan, sampled(plan))
+    assert counts == [20, 8, 8, 3], "the prompt by itself, and so few of the answer as round like one"
