@@ -122,7 +122,8 @@ def _kill(hob: Hob, server: Server) -> list[Row]:
     same = _row("E9", "of 8 answers killed one by one, those with the same text", "", ">= 8")
     finished = _row("E9", "of 8 answers at once, those finished after kill -9", "", ">= 8")
     texts = prompts(8)
-    alone = [hob.stream(text, 96)["text"] for text in texts]
+    # A cached prompt rounds otherwise than one computed anew, so both have none.
+    alone = [hob.stream(text, 96, is_fresh=True)["text"] for text in texts]
     told = [text for each in texts for text in _killed(hob, [each])]
     same.hob = [float(sum(one == other for one, other in zip(told, alone, strict=True)))]
     finished.hob = [float(sum(text is not None for text in _killed(hob, texts)))]
@@ -175,7 +176,7 @@ def _killed(subject: Subject, texts: list[str]) -> list[str | None]:
 
     def ask(text: str) -> str | None:
         try:
-            return str(subject.stream(text, 96)["text"])
+            return str(subject.stream(text, 96, is_fresh=True)["text"])
         except Exception:  # however it tells that it is gone
             return None
 

@@ -24,8 +24,10 @@ from benchmarks import peer, stack
 class Subject(Protocol):
     name: str
 
-    def stream(self, prompt: str, num_tokens: int, *, urgency: str = "normal") -> dict[str, Any]:
-        """One greedy answer: first_token_s, decode_tokens_per_s, text."""
+    def stream(
+        self, prompt: str, num_tokens: int, *, urgency: str = "normal", is_fresh: bool = False
+    ) -> dict[str, Any]:
+        """One greedy answer: first_token_s, decode_tokens_per_s, text. `is_fresh`: with nothing cached."""
 
     def begin_and_leave(self, prompt: str, after_s: float) -> None:
         """Asks and goes away again while the prompt is being computed."""
@@ -43,8 +45,10 @@ class Hob:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def stream(self, prompt: str, num_tokens: int, *, urgency: str = "normal") -> dict[str, Any]:
-        return stack.stream(self._client, prompt, num_tokens, priority_class=urgency)
+    def stream(
+        self, prompt: str, num_tokens: int, *, urgency: str = "normal", is_fresh: bool = False
+    ) -> dict[str, Any]:
+        return stack.stream(self._client, prompt, num_tokens, priority_class=urgency, incognito=is_fresh)
 
     def begin_and_leave(self, prompt: str, after_s: float) -> None:
         events = self._client.generate(stack.MODEL, prompt, temperature=0, max_tokens=1)
@@ -67,7 +71,9 @@ class Server:
         self._server = server
         self.pid = server.pid
 
-    def stream(self, prompt: str, num_tokens: int, *, urgency: str = "normal") -> dict[str, Any]:
+    def stream(
+        self, prompt: str, num_tokens: int, *, urgency: str = "normal", is_fresh: bool = False
+    ) -> dict[str, Any]:
         return self._server.stream(prompt, num_tokens)
 
     def begin_and_leave(self, prompt: str, after_s: float) -> None:
