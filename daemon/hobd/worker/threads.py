@@ -12,9 +12,13 @@ from __future__ import annotations
 
 # Shorter looks say more about a passing interrupt than about the neighbours.
 _LOOK_US = 25_000
+# A look at a step that took as long as this is as good as several.
+_LONG_LOOK_US = 100_000
 # Threads that compute lack more than this of their cores only when somebody else wants one: so much in
 # all, for all the others wait for the one that lacks it; a little more where there are many.
 _LACK_CORES, _LACK_SHARE = 0.3, 0.02
+# Where fewer threads lack as much as this, there is no core for another one.
+_HARDLY_CORES = 0.15
 # After how long all threads are tried again: at first, and at most. Each try in vain doubles it.
 _FIRST_PATIENCE_US, _LAST_PATIENCE_US = 250_000, 16_000_000
 
@@ -48,13 +52,14 @@ class Threads:
         if self.num - num_cores > max(_LACK_CORES, _LACK_SHARE * self.num):
             self._num_short += 1
             # One bad look may be a hiccup, unless it is just what was to be found out.
-            if self.num > 1 and (self._is_trying or self._num_short >= 2):
+            is_sure = self._is_trying or self._num_short >= 2 or self._wall_us >= _LONG_LOOK_US
+            if self.num > 1 and is_sure:
                 self._retreat(num_cores)
             return
         self._num_short = 0
         if self.num == self.most:
             self._stay()
-        elif self._since_us >= self._patience_us:
+        elif self._since_us >= self._patience_us and self.num - num_cores < _HARDLY_CORES:
             self._set(self.most, is_trying=True)
 
     def _retreat(self, num_cores: float) -> None:

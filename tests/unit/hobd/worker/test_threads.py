@@ -67,3 +67,15 @@ def test_trying_in_vain_becomes_rare() -> None:
     threads = Threads(2)
     compute(threads, 1.2, seconds=40)
     assert compute(threads, 1.2, seconds=60) < 0.3
+
+
+def test_one_step_that_took_long_is_enough() -> None:
+    threads = Threads(2)
+    assert threads.note(2_000_000, 2_000_000)
+    assert threads.num == 1
+
+
+def test_thread_that_shares_its_core_wants_no_second_one() -> None:
+    threads = Threads(2)
+    compute(threads, 0.75, seconds=1)
+    assert compute(threads, 0.75, seconds=60) == 0
