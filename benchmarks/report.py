@@ -117,7 +117,7 @@ def plot(rows: Iterable[Row], path: Path) -> None:
     axes.set_xscale("log")
     axes.margins(x=0.2)
     axes.axvline(1, color="grey", linewidth=0.8)
-    axes.set_xlabel("times better than the peer (log scale); black mark: the goal")
+    axes.set_xlabel("times better than the peer (log scale); black mark: the goal; red: missed")
     figure.savefig(path, metadata={"Date": None})
 
 
