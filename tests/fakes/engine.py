@@ -173,6 +173,10 @@ class FakeEngine:
         assert 1 <= count <= self.facts.num_threads
         self.num_threads = count
 
+    @property
+    def is_interrupted(self) -> bool:
+        return self._interrupted.is_set()
+
     def interrupt(self) -> None:
         self._interrupted.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hobd.wire import messages as m
@@ -11,7 +12,7 @@ from hobd.worker.answer import Answer
 from hobd.worker.engine import Engine, EngineError, Settings, Slice
 from hobd.worker.loop import Loop
 
-from tests.fakes.engine import FakeEngine, expected_answer
+from tests.fakes.engine import FakeEngine, StowedLane, expected_answer
 
 SETTINGS = Settings(num_lanes=4, batch_tokens=32, context_tokens=64, kv_cells=100)
 
@@ -211,3 +212,36 @@ def test_better_class_does_not_wait_for_a_step_of_lesser_ones() -> None:
     loop.run()
     assert steps[:3] == [[27], [3], [1, 27]], "the step is given up, and the urgent prompt goes alone"
     assert told.texts == {1: expected_answer(b"patience " * 3, 12), 2: expected_answer(b"now", 12)}
+
+
+def test_step_that_cannot_be_taken_back_is_not_interrupted_by_a_cancellation() -> None:
+    engine, told = FakeEngine(SETTINGS), Told(1)
+    engine.facts = replace(engine.facts, steps_back=False)
+    loop = Loop(engine, told)
+    told.stop = loop.stop
+    interrupted: list[bool] = []
+
+    def in_decode(_: Sequence[Slice]) -> None:
+        loop.cancel(1)
+        interrupted.append(engine.is_interrupted)
+
+    engine.in_decode = in_decode
+    loop.submit(given_answer(1, "hello"))
+    loop.run()
+    assert interrupted[0] is False and told.ends[1].reason == "cancelled"
+
+
+def test_all_prefixes_but_the_last_used_are_put_away_when_there_is_nothing_else_to_do() -> None:
+    engine, told = FakeEngine(replace(SETTINGS, stash_bytes=1000)), Told(9)
+    loop, stow, stowed = Loop(engine, told), engine.stow, []
+
+    def then_stop(lane: int) -> StowedLane:
+        loop.stop()
+        stowed.append(stow(lane))
+        return stowed[-1]
+
+    engine.stow = then_stop  # type: ignore[method-assign]
+    for id, prompt in ((1, "the first of all"), (2, "and then another")):
+        loop.submit(given_answer(id, prompt * 2, domain="a", max_tokens=2))
+    loop.run()
+    assert bytes(stowed[0].tokens).startswith(b"the first of all") and len(stowed) == 1
