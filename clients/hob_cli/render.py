@@ -93,6 +93,7 @@ def describe_receipt(receipt: Receipt) -> str:
     ]
     if receipt.truncated:
         parts.append(f"{receipt.num_dropped_tokens} prompt tokens dropped")
+    parts += [f"adapter {lora.name} x {lora.scale:g}" for lora in receipt.loras]
     parts += [word for word in ("resumed", "degraded") if getattr(receipt, word)]
     return "; ".join(parts)
 

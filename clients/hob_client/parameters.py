@@ -83,7 +83,7 @@ class Parameters(Options, total=False):
     lark: str
     choice: Sequence[str]
 
-    # The model's adapters, by name, each with its scale; not for infill.
+    # The model's adapters, by name, each with its scale.
     loras: Mapping[str, float]
 
 

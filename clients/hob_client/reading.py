@@ -18,6 +18,7 @@ from hob_client.events import Delta, Done, Event, Progress, Started, ToolCallDel
 
 _VALUES: dict[str, type[Any]] = {
     "Receipt": values.Receipt,
+    "AppliedLora": values.AppliedLora,
     "AnswerEnd": values.AnswerEnd,
     "TokenLogprob": values.TokenLogprob,
     "Model": values.Model,

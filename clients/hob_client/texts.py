@@ -77,8 +77,6 @@ def infill_request(
     parts = build_parts(parameters)
     if "response_format" in parts:
         raise InvalidRequest("what fills a gap takes its shape from around it; leave the response format out")
-    if "loras" in parts:
-        raise InvalidRequest("a gap is filled by the model as it is; leave loras out")
     return pb.InfillRequest(
         model=model,
         prefix=prefix,

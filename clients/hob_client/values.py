@@ -13,6 +13,15 @@ from typing import Any, ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedLora:
+    """An adapter that took part in an answer."""
+
+    name: str
+    scale: float
+    sha256: str  # empty when it is not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What a request took, in numbers; never a word of what was said."""
 
@@ -34,6 +43,8 @@ class Receipt:
     num_dropped_tokens: int
     resumed: bool
     degraded: bool
+    loras: tuple[AppliedLora, ...] = ()
+    client_request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +234,7 @@ class Happening:
     model: str
     request_id: str
     message: str
+    client_request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,3 +104,20 @@ def test_answer_goes_on_with_its_adapters_after_the_worker_was_killed(daemon: Ru
         events = stream_and_kill(client, "model", "hello", **options, loras={"good": 0.5})
     assert "".join(event.text for event in events) == whole.text != plain.text
     assert events[-1].done is not None and events[-1].done.resumed
+
+
+def test_receipt_names_the_adapters_that_took_part(adapted: RunningDaemon) -> None:
+    digest = "ab" * 32
+    add_adapter(adapted, "signed", sidecar=f'sha256 = "{digest}"\n')
+    with adapted.start("--set", "models.verify=off").client() as client:
+        receipt = client.complete("model", "hello", loras={"good": 0.5, "signed": -1.0}).receipt
+        assert not client.complete("model", "hello").receipt.loras
+    assert [(lora.name, lora.scale) for lora in receipt.loras] == [("good", 0.5), ("signed", -1.0)]
+
+
+def test_gap_is_filled_with_adapters_too(adapted: RunningDaemon) -> None:
+    with adapted.start().client() as client:
+        *_, done = client.infill("model", "a", "b", loras={"good": 0.5})
+        assert [lora.name for lora in done.receipt.loras] == ["good"]
+        with pytest.raises(InvalidRequest, match="goood"):
+            list(client.infill("model", "a", "b", loras={"goood": 1.0}))

@@ -84,6 +84,7 @@ class DaemonService(DaemonServiceBase):
                         model=news.model,
                         request_id=news.request_id,
                         message=news.message,
+                        client_request_id=news.client_request_id,
                     )
                 )
 

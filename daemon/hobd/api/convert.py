@@ -184,6 +184,7 @@ def treatment(options: pb.RequestOptions) -> dict[str, Any]:
         "max_queue_ms": _up_to(options, "max_queue_ms", _MAX_MS),
         "max_total_ms": _up_to(options, "max_total_ms", _MAX_MS),
         "caller": _CALLER,
+        "client_request_id": options.client_request_id,
         "domain": _cache_domain(options),
     }
 
@@ -270,7 +271,7 @@ def _logit_bias(request: pb.Sampling) -> tuple[tuple[int, float], ...]:
 
 
 def _loras(request: pb.GenerateRequest | pb.ChatRequest | pb.InfillRequest) -> tuple[m.Lora, ...]:
-    loras = () if isinstance(request, pb.InfillRequest) else request.loras
+    loras = request.loras
     if len(loras) > _MAX_LORAS:
         raise InvalidRequest(f"loras has {len(loras)} adapters; at most {_MAX_LORAS} are taken")
     names = [lora.name for lora in loras]

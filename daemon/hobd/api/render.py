@@ -165,6 +165,10 @@ def _receipt(receipt: words.Receipt) -> pb.Receipt:
         num_dropped_tokens=receipt.num_dropped_tokens,
         resumed=receipt.resumed,
         degraded=receipt.degraded,
+        loras=[
+            pb.AppliedLora(name=lora.name, scale=lora.scale, sha256=lora.sha256) for lora in receipt.loras
+        ],
+        client_request_id=receipt.client_request_id,
     )
 
 

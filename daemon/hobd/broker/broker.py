@@ -94,6 +94,7 @@ class Broker:
         self._sessions.add(session)
         self._quiet.clear()
         self._busy.set()
+        self._tell_request("request_begun", session, entry)
         task = self._spawn(Course(session, entry, self).run(), name=f"session {session.request_id}")
         try:
             yield session
@@ -103,6 +104,14 @@ class Broker:
                 await asyncio.wait((task,))
             finally:  # a second cancellation may end the wait: a deadline passes while the caller goes
                 self._forget(session)
+                self._tell_request("request_ended", session, entry, session.outcome)
+
+    def _tell_request(self, kind: str, session: Session, entry: Entry, how: str = "") -> None:
+        named = session.request.client_request_id
+        log.event(kind, level="debug", model=entry.name, request_id=session.request_id, client=named, how=how)
+        self.feed.tell(
+            kind, model=entry.name, request_id=session.request_id, message=how, client_request_id=named
+        )
 
     def _forget(self, session: Session) -> None:
         self._sessions.discard(session)

@@ -24,6 +24,7 @@ class News:
     model: str = ""
     request_id: str = ""
     message: str = ""
+    client_request_id: str = ""
 
 
 class _Watcher:
@@ -41,8 +42,25 @@ class Feed:
     def __init__(self) -> None:
         self._watchers: set[_Watcher] = set()
 
-    def tell(self, kind: str, *, model: str = "", request_id: str = "", message: str = "") -> None:
-        news = News(at=time.time(), kind=kind, model=model, request_id=request_id, message=message)
+    def tell(
+        self,
+        kind: str,
+        *,
+        model: str = "",
+        request_id: str = "",
+        message: str = "",
+        client_request_id: str = "",
+    ) -> None:
+        if not self._watchers:
+            return
+        news = News(
+            at=time.time(),
+            kind=kind,
+            model=model,
+            request_id=request_id,
+            message=message,
+            client_request_id=client_request_id,
+        )
         for watcher in self._watchers:
             if len(watcher.unread) >= _MAX_UNREAD:
                 watcher.unread.popleft()

@@ -38,6 +38,7 @@ class Request:
     constraint: Constraint | None = field(default=None, repr=False)
     num_answers: int = 1
     loras: tuple[Lora, ...] = ()
+    client_request_id: str = ""
 
     @property
     def num_inputs(self) -> int | None:
@@ -106,6 +107,15 @@ class Warned:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class AppliedLora:
+    """An adapter that took part in an answer."""
+
+    name: str
+    scale: float
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What a request took; milliseconds and tokens."""
@@ -126,6 +136,8 @@ class Receipt:
     num_dropped_tokens: int
     resumed: bool
     degraded: bool
+    loras: tuple[AppliedLora, ...] = ()
+    client_request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from hobd import errors
 from hobd.broker.link import Link
 from hobd.broker.recovery import Loss
 from hobd.broker.refusal import refusal
+from hobd.broker.request import AppliedLora
 from hobd.broker.session import Session
 from hobd.broker.supervisor import WorkerProcess, describe_exit
 from hobd.wire import messages as m
@@ -171,6 +172,10 @@ class Resident:
             engine_build=self.engine_build,
             degraded=bool(self.degraded),
             is_ranking=self.facts.has_ranking,
+            loras=tuple(
+                AppliedLora(lora.name, lora.scale, self.adapters.get(lora.name, ""))
+                for lora in session.request.loras
+            ),
         )
 
     async def ask(self, question: m.Tokenize | m.Detokenize | m.Render, kind: type[R]) -> R:

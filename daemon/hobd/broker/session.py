@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from hobd.broker.deltas import joined, told_parts
 from hobd.broker.recovery import History, Loss, Stage
 from hobd.broker.request import (
+    AppliedLora,
     Embedded,
     Event,
     Finished,
@@ -44,6 +45,7 @@ class Session:
         self.on_trusted: Callable[[], None] = _ignore
         self.is_cut_by_deadline = False
         self.load_ms = 0  # waiting for the model at first
+        self.outcome = "cancelled"  # until it ends otherwise: a finish reason, or the error's class
         self._events: deque[Event] = deque()
         self._error: HobError | None = None
         self._wake = asyncio.Event()
@@ -142,6 +144,7 @@ class Session:
         engine_build: str,
         degraded: bool,
         is_ranking: bool = False,
+        loras: tuple[AppliedLora, ...] = (),
     ) -> None:
         """The last word: the counts of the receipt."""
         if self.is_over:
@@ -169,9 +172,12 @@ class Session:
             num_dropped_tokens=admitted.num_dropped_tokens if admitted else 0,
             resumed=history.num_deaths > 0,
             degraded=degraded,
+            loras=loras,
+            client_request_id=self.request.client_request_id,
         )
         reason = "deadline" if self.is_cut_by_deadline and end.reason == "cancelled" else end.reason
         self._push(Finished(reason, end.stop, receipt, is_ranking))
+        self.outcome = reason
         self._close()
 
     def end_so_far(self) -> m.End:
@@ -192,6 +198,7 @@ class Session:
         """Ends the session with an error, unless it is over already."""
         if not self.is_over:
             self._error = error
+            self.outcome = type(error).__name__
             self._close()
 
     # ------------------------------------------------------------------ private steps

@@ -91,18 +91,20 @@ class WatchEventsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class WatchEventsResponse(_message.Message):
-    __slots__ = ("at", "kind", "model", "request_id", "message")
+    __slots__ = ("at", "kind", "model", "request_id", "message", "client_request_id")
     AT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     at: _timestamp_pb2.Timestamp
     kind: str
     model: str
     request_id: str
     message: str
-    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[str] = ..., model: _Optional[str] = ..., request_id: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    client_request_id: str
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[str] = ..., model: _Optional[str] = ..., request_id: _Optional[str] = ..., message: _Optional[str] = ..., client_request_id: _Optional[str] = ...) -> None: ...
 
 class AttestRequest(_message.Message):
     __slots__ = ()

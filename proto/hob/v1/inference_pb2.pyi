@@ -346,7 +346,7 @@ class Reasoning(_message.Message):
     def __init__(self, enabled: _Optional[bool] = ..., max_tokens: _Optional[int] = ...) -> None: ...
 
 class InfillRequest(_message.Message):
-    __slots__ = ("model", "prefix", "suffix", "context_files", "sampling", "limits", "options", "path")
+    __slots__ = ("model", "prefix", "suffix", "context_files", "sampling", "limits", "options", "path", "loras")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PREFIX_FIELD_NUMBER: _ClassVar[int]
     SUFFIX_FIELD_NUMBER: _ClassVar[int]
@@ -355,6 +355,7 @@ class InfillRequest(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
+    LORAS_FIELD_NUMBER: _ClassVar[int]
     model: str
     prefix: str
     suffix: str
@@ -363,7 +364,8 @@ class InfillRequest(_message.Message):
     limits: Limits
     options: RequestOptions
     path: str
-    def __init__(self, model: _Optional[str] = ..., prefix: _Optional[str] = ..., suffix: _Optional[str] = ..., context_files: _Optional[_Iterable[_Union[ContextFile, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., options: _Optional[_Union[RequestOptions, _Mapping]] = ..., path: _Optional[str] = ...) -> None: ...
+    loras: _containers.RepeatedCompositeFieldContainer[LoraScale]
+    def __init__(self, model: _Optional[str] = ..., prefix: _Optional[str] = ..., suffix: _Optional[str] = ..., context_files: _Optional[_Iterable[_Union[ContextFile, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., options: _Optional[_Union[RequestOptions, _Mapping]] = ..., path: _Optional[str] = ..., loras: _Optional[_Iterable[_Union[LoraScale, _Mapping]]] = ...) -> None: ...
 
 class ContextFile(_message.Message):
     __slots__ = ("path", "text")
@@ -510,7 +512,7 @@ class AnswerEnd(_message.Message):
     def __init__(self, answer: _Optional[int] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., stop: _Optional[str] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("request_id", "model", "model_sha256", "template_sha256", "engine_build", "seed", "num_prompt_tokens", "num_cached_tokens", "num_completion_tokens", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "truncated", "num_dropped_tokens", "resumed", "degraded")
+    __slots__ = ("request_id", "model", "model_sha256", "template_sha256", "engine_build", "seed", "num_prompt_tokens", "num_cached_tokens", "num_completion_tokens", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "truncated", "num_dropped_tokens", "resumed", "degraded", "loras", "client_request_id")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_SHA256_FIELD_NUMBER: _ClassVar[int]
@@ -528,6 +530,8 @@ class Receipt(_message.Message):
     NUM_DROPPED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    LORAS_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     model: str
     model_sha256: str
@@ -545,7 +549,19 @@ class Receipt(_message.Message):
     num_dropped_tokens: int
     resumed: bool
     degraded: bool
-    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., model_sha256: _Optional[str] = ..., template_sha256: _Optional[str] = ..., engine_build: _Optional[str] = ..., seed: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_completion_tokens: _Optional[int] = ..., queue_ms: _Optional[int] = ..., load_ms: _Optional[int] = ..., prefill_ms: _Optional[int] = ..., decode_ms: _Optional[int] = ..., truncated: _Optional[bool] = ..., num_dropped_tokens: _Optional[int] = ..., resumed: _Optional[bool] = ..., degraded: _Optional[bool] = ...) -> None: ...
+    loras: _containers.RepeatedCompositeFieldContainer[AppliedLora]
+    client_request_id: str
+    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., model_sha256: _Optional[str] = ..., template_sha256: _Optional[str] = ..., engine_build: _Optional[str] = ..., seed: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_completion_tokens: _Optional[int] = ..., queue_ms: _Optional[int] = ..., load_ms: _Optional[int] = ..., prefill_ms: _Optional[int] = ..., decode_ms: _Optional[int] = ..., truncated: _Optional[bool] = ..., num_dropped_tokens: _Optional[int] = ..., resumed: _Optional[bool] = ..., degraded: _Optional[bool] = ..., loras: _Optional[_Iterable[_Union[AppliedLora, _Mapping]]] = ..., client_request_id: _Optional[str] = ...) -> None: ...
+
+class AppliedLora(_message.Message):
+    __slots__ = ("name", "scale", "sha256")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    scale: float
+    sha256: str
+    def __init__(self, name: _Optional[str] = ..., scale: _Optional[float] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class EmbedRequest(_message.Message):
     __slots__ = ("model", "inputs", "pooling", "normalize", "dimensions", "chunk_long_inputs", "options")

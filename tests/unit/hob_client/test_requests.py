@@ -84,13 +84,9 @@ def test_adapters_travel_with_their_scales() -> None:
     for request in (
         chat_request("m", "hi", {"loras": {"a": 0.5}}),
         generate_request("m", "hi", False, {"loras": {"a": 0.5}}),
+        infill_request("m", "a", "b", "", {}, {"loras": {"a": 0.5}}),
     ):
         assert list(request.loras) == [pb.LoraScale(name="a", scale=0.5)]
-
-
-def test_gap_is_filled_without_adapters() -> None:
-    with pytest.raises(InvalidRequest, match="leave loras out"):
-        infill_request("m", "a", "b", "", {}, {"loras": {"a": 1.0}})
 
 
 def test_text_is_one_turn_of_the_user() -> None:

@@ -161,6 +161,7 @@ BEYOND: dict[str, tuple[Any, str]] = {
     "InfillRequest.suffix": (infill(suffix=HUGE), "max_prompt_bytes"),
     "InfillRequest.context_files": (infill(context_files=[pb.ContextFile()] * 257), "context_files has 257"),
     "InfillRequest.path": (infill(path="x" * 1025), "path must have at most 1024"),
+    "InfillRequest.loras": (infill(loras=[pb.LoraScale(name=f"a{n}", scale=1) for n in range(9)]), "loras"),
     "ContextFile.path": (infill(context_files=[pb.ContextFile(path="x" * 1025)]), "context_files[0].path"),
     "ContextFile.text": (infill(context_files=[pb.ContextFile(text=HUGE)]), "max_prompt_bytes"),
     "EmbedRequest.inputs": (embed(inputs=["x"] * 8193), "inputs must be 1 to 8192 texts"),
