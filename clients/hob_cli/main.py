@@ -28,6 +28,7 @@ COMMANDS = {
     "embed": "Turn texts into vectors.",
     "rerank": "Order documents by how well they answer a query.",
     "ps": "Show the models in memory.",
+    "top": "Watch models, memory and speed, live.",
     "models": "List the models there are.",
     "load": "Bring a model into memory.",
     "stop": "Take models out of memory, or end the daemon.",

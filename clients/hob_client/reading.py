@@ -31,6 +31,8 @@ _VALUES: dict[str, type[Any]] = {
     "RerankResponse": values.Ranking,
     "UnloadModelResponse": values.Unloaded,
     "Door": values.Door,
+    "ClassLoad": values.ClassLoad,
+    "MemoryPressure": values.MemoryPressure,
     "GetStatusResponse": values.Status,
     "WatchEventsResponse": values.Happening,
     "Evidence": values.Evidence,

@@ -207,6 +207,24 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassLoad:
+    """How many requests of a class are under way."""
+
+    priority_class: str
+    num_running: int
+    num_waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPressure:
+    """What the daemon gives up because the whole machine is short of memory."""
+
+    yields: str  # nothing, caches, idle_models, new_work
+    source: str
+    num_alarms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The daemon about itself."""
 
@@ -223,6 +241,8 @@ class Status:
     num_sessions: int
     models_dir: str
     engine_build: str
+    classes: tuple[ClassLoad, ...]
+    memory_pressure: MemoryPressure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

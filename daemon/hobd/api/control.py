@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hob.v1 import daemon_pb2 as pb
 from hob.v1.daemon_grpc import DaemonServiceBase
 
-from hobd.api import render
+from hobd.api import render, render_status
 from hobd.api.host import Call, rpc
 from hobd.broker.broker import Broker
 from hobd.errors import NotSupported
@@ -70,6 +70,7 @@ class DaemonService(DaemonServiceBase):
                 num_sessions=broker.num_sessions,
                 models_dir=str(broker.catalog.directory),
                 engine_build=next((r.engine_build for r in broker.residents), ""),
+                classes=render_status.classes(broker.sessions),
             )
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from types import TracebackType
 from typing import Self
 
@@ -288,6 +288,11 @@ class Broker:
     @property
     def loading_models(self) -> list[str]:
         return list(self._loads)
+
+    @property
+    def sessions(self) -> Collection[Session]:
+        """Requests under way."""
+        return self._sessions
 
     @property
     def num_sessions(self) -> int:

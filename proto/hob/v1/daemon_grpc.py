@@ -10,6 +10,7 @@ if typing.TYPE_CHECKING:
     import grpclib.server
 
 import google.protobuf.timestamp_pb2
+import hob.v1.inference_pb2
 import hob.v1.models_pb2
 import hob.v1.daemon_pb2
 

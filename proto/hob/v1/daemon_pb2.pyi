@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from hob.v1 import inference_pb2 as _inference_pb2
 from hob.v1 import models_pb2 as _models_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -10,6 +11,14 @@ from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class MemoryYield(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MEMORY_YIELD_UNSPECIFIED: _ClassVar[MemoryYield]
+    MEMORY_YIELD_NOTHING: _ClassVar[MemoryYield]
+    MEMORY_YIELD_CACHES: _ClassVar[MemoryYield]
+    MEMORY_YIELD_IDLE_MODELS: _ClassVar[MemoryYield]
+    MEMORY_YIELD_NEW_WORK: _ClassVar[MemoryYield]
 
 class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -25,6 +34,11 @@ class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_CODE_NOT_PERMITTED: _ClassVar[ErrorCode]
     ERROR_CODE_NOT_SUPPORTED: _ClassVar[ErrorCode]
     ERROR_CODE_INTERNAL: _ClassVar[ErrorCode]
+MEMORY_YIELD_UNSPECIFIED: MemoryYield
+MEMORY_YIELD_NOTHING: MemoryYield
+MEMORY_YIELD_CACHES: MemoryYield
+MEMORY_YIELD_IDLE_MODELS: MemoryYield
+MEMORY_YIELD_NEW_WORK: MemoryYield
 ERROR_CODE_UNSPECIFIED: ErrorCode
 ERROR_CODE_INVALID_REQUEST: ErrorCode
 ERROR_CODE_PROMPT_TOO_LONG: ErrorCode
@@ -43,7 +57,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build")
+    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build", "classes", "memory_pressure")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +71,8 @@ class GetStatusResponse(_message.Message):
     NUM_SESSIONS_FIELD_NUMBER: _ClassVar[int]
     MODELS_DIR_FIELD_NUMBER: _ClassVar[int]
     ENGINE_BUILD_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_PRESSURE_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
     started_at: _timestamp_pb2.Timestamp
@@ -70,7 +86,29 @@ class GetStatusResponse(_message.Message):
     num_sessions: int
     models_dir: str
     engine_build: str
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ...) -> None: ...
+    classes: _containers.RepeatedCompositeFieldContainer[ClassLoad]
+    memory_pressure: MemoryPressure
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ..., classes: _Optional[_Iterable[_Union[ClassLoad, _Mapping]]] = ..., memory_pressure: _Optional[_Union[MemoryPressure, _Mapping]] = ...) -> None: ...
+
+class ClassLoad(_message.Message):
+    __slots__ = ("priority_class", "num_running", "num_waiting")
+    PRIORITY_CLASS_FIELD_NUMBER: _ClassVar[int]
+    NUM_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    NUM_WAITING_FIELD_NUMBER: _ClassVar[int]
+    priority_class: _inference_pb2.PriorityClass
+    num_running: int
+    num_waiting: int
+    def __init__(self, priority_class: _Optional[_Union[_inference_pb2.PriorityClass, str]] = ..., num_running: _Optional[int] = ..., num_waiting: _Optional[int] = ...) -> None: ...
+
+class MemoryPressure(_message.Message):
+    __slots__ = ("yields", "source", "num_alarms")
+    YIELDS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    NUM_ALARMS_FIELD_NUMBER: _ClassVar[int]
+    yields: MemoryYield
+    source: str
+    num_alarms: int
+    def __init__(self, yields: _Optional[_Union[MemoryYield, str]] = ..., source: _Optional[str] = ..., num_alarms: _Optional[int] = ...) -> None: ...
 
 class Door(_message.Message):
     __slots__ = ("name", "path", "mode", "owner_uid", "num_connections")

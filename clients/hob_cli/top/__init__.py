@@ -1,0 +1,1 @@
+"""What `hob top` shows, apart from how it is fetched."""
