@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 #: What the first record of all names as the one before.
@@ -42,6 +43,25 @@ class Chain:
     @property
     def is_whole(self) -> bool:
         return not self.faults
+
+
+def path(folder: Path, age: int) -> Path:
+    """The file being written is of age 0; the greater the age, the older the records."""
+    return folder / ("audit.jsonl" if age == 0 else f"audit.{age}.jsonl")
+
+
+def read(folder: Path) -> Iterator[str]:
+    """All lines there are, the oldest first. Raises OSError for a file that is there and cannot be read."""
+    names = (file.name.split(".")[1] for file in folder.glob("audit.*.jsonl"))
+    ages = [int(age) for age in names if age.isdigit()]
+    for age in (*sorted(ages, reverse=True), 0):
+        try:
+            file = path(folder, age).open(encoding="utf-8", errors="replace", newline="\n")
+        except FileNotFoundError:
+            continue
+        with file:
+            while line := file.readline(MAX_LINE_BYTES):
+                yield line
 
 
 def seal(fields: Record, number: int, prev: str) -> Record:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +16,6 @@ from hob import audit
 from hobd import log
 
 Value = str | int | float | bool
-_CURRENT = "audit.jsonl"
 _MAX_TEXT_CHARACTERS = 256
 
 
@@ -79,7 +77,7 @@ class Journal:
     # ------------------------------------------------------------------ files
 
     def _path(self, age: int) -> Path:
-        return self._folder / (_CURRENT if age == 0 else f"audit.{age}.jsonl")
+        return audit.path(self._folder, age)
 
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -127,23 +125,6 @@ class Journal:
                 break
         if torn:
             self.write("torn_record", num_bytes=torn)
-
-
-def read(folder: Path) -> Iterator[str]:
-    """All lines there are, the oldest first."""
-    ages = [path for path in folder.glob("audit.*.jsonl") if path.name.split(".")[1].isdigit()]
-    for path in sorted(ages, key=lambda path: -int(path.name.split(".")[1])):
-        yield from _lines(path)
-    yield from _lines(folder / _CURRENT)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-            while line := file.readline(audit.MAX_LINE_BYTES):
-                yield line
-    except FileNotFoundError:
-        return
 
 
 def _content(path: Path) -> bytes:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from hob import audit
-from hobd.audit.journal import Journal, read
+from hob.audit import read
+from hobd.audit.journal import Journal
 
 
 def journal(folder: Path, *, max_bytes: int = 1 << 20, num_files: int = 3) -> Journal:
