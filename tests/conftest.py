@@ -15,10 +15,15 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 import pytest
 from hob.address import data_dir
+from hypothesis import settings
 
 from tests.daemon import RunningDaemon
 from tests.tiny_bert import write_tiny_bert
 from tests.tiny_model import write_tiny_model
+
+# How long an example takes is the machine's business, and whoever else uses it.
+settings.register_profile("hob", deadline=None)
+settings.load_profile("hob")
 
 # Read before any test puts another home directory into the environment.
 MODELS_DIR = Path(os.environ.get("HOB_MODELS_DIR") or data_dir() / "models")

@@ -33,6 +33,7 @@ COMMANDS = {
     "load": "Bring a model into memory.",
     "stop": "Take models out of memory, or end the daemon.",
     "status": "Show how the daemon is.",
+    "audit": "Show and check the journal of what happened.",
     "version": "Show the versions of client and daemon.",
     "completion": "Print a shell's completion script.",
 }
@@ -105,8 +106,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     connection = Connection()
     try:
-        cli.main(args=arguments, prog_name="hob", standalone_mode=False, obj=connection)
+        status: int | None = cli.main(args=arguments, prog_name="hob", standalone_mode=False, obj=connection)
         sys.stdout.flush()
+        return status or exits.OK  # a command that found something wrong exits with what it found
     except HobError as error:
         print_error(error, as_json=connection.as_json)
         return exits.exit_code(error)
@@ -121,7 +123,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return exits.READER_GONE
     except Exception as error:
         return _admit(error, as_json=connection.as_json)
-    return exits.OK
 
 
 class _Usage(HobError):

@@ -50,6 +50,11 @@ def state_dir() -> Path:
     return _xdg("XDG_STATE_HOME", ".local/state") / "hob"
 
 
+def audit_dir() -> Path:
+    """The journal of what happened; see hob.audit."""
+    return state_dir() / "audit"
+
+
 def _xdg(variable: str, below_home: str) -> Path:
     named = os.environ.get(variable)
     return Path(named) if named else Path.home() / below_home
