@@ -1,4 +1,7 @@
-"""A watch whose alarms a test rings."""
+"""A watch whose alarms a test rings.
+
+Must never ring by itself. Used by tests of yielding.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _NUM_EVENTS = 8
 @connection_options
 @click.pass_obj
 def command(connection: Connection, every: float, count: int | None) -> None:
-    """Watch models, memory, queues and speed. Does not start a daemon. Into a file or pipe: one look.
+    """Watch models, memory and speed, live. Does not start a daemon. Into a file or pipe: one look.
 
     With --json a line for each look.
     """
