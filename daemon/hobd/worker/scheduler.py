@@ -27,7 +27,7 @@ from hobd.worker.drafting import Drafting
 from hobd.worker.lanes import Lanes
 from hobd.worker.pace import Pace
 from hobd.worker.places import Places
-from hobd.worker.plan import Plan, Sampled, Work, chunk, next_token, num_tokens
+from hobd.worker.plan import Plan, Sampled, Work, chunk, next_token, next_view, num_tokens
 from hobd.worker.prefix_cache import MIN_SHARED_TOKENS, PrefixCache
 from hobd.worker.sequence import EndReason, Sequence, State, lanes_of
 from hobd.worker.turns import Turns
@@ -79,6 +79,7 @@ class Scheduler:
         self._sequences: dict[int, Sequence] = {}
         self._places = Places(num_lanes, lanes=self._lanes, cache=self._cache, turns=self._turns)
         self._arrivals = 0
+        self._has_looked = False  # the last step was a view's
 
     # ------------------------------------------------------------------ what comes in
 
@@ -193,11 +194,24 @@ class Scheduler:
     def _plan_work(self) -> list[Work]:
         """Work of one variant. The second time round has the room that those who made way left behind."""
         for variant in 2 * self._variants.turns():
-            work = self._plan_prefill(variant, self._plan_decode(variant))
+            work = self._plan_view(variant) or self._plan_prefill(variant, self._plan_decode(variant))
             if work:
                 self._variants.note_step(variant, min(piece.sequence.priority for piece in work))
                 return work
         return []
+
+    def _plan_view(self, variant: Variant) -> list[Work]:
+        """A piece of a view has a step of its own: embeddings and tokens cannot share one. Every other step
+        is for those who wait for words."""
+        running = [s for s in self._places.running if s.variant == variant]
+        looking = [s for s in running if s.looks_next]
+        if not looking or (self._has_looked and len(looking) < len(running)):
+            self._has_looked = False
+            return []
+        limit = min(self._batch_tokens, self._places.cells_left(0))
+        work = next_view(min(looking, key=self._turns.key), limit)
+        self._has_looked = work is not None
+        return [work] if work else []
 
     def _plan_decode(self, variant: Variant) -> list[Work]:
         """One token for each answer under way; the last in rank make room where there is none."""
@@ -212,7 +226,11 @@ class Scheduler:
 
     def _plan_prefill(self, variant: Variant, work: list[Work]) -> list[Work]:
         """Adds chunks of prompts, those begun and new ones by turns, to the answers' next tokens."""
-        order = [s for s in self._places.running if s.state is State.PREFILL and s.variant == variant]
+        order = [
+            s
+            for s in self._places.running
+            if s.state is State.PREFILL and s.variant == variant and not s.looks_next
+        ]
         if self._places.may_admit():
             order += self._places.queued
         order.sort(key=self._turns.key)
@@ -232,7 +250,7 @@ class Scheduler:
                     continue
                 order.sort(key=self._turns.key)  # its caller has been served now
             budget = min(budget, self._places.cells_left(num_tokens(work, chunks)))
-            if budget > 0:
+            if budget > 0 and not sequence.looks_next:
                 chunks.append(chunk(sequence, budget, halts=not self._cache.shares_parts))
         return self._turns.without_hindrance(work + chunks)
 

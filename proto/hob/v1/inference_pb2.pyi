@@ -510,7 +510,7 @@ class AnswerEnd(_message.Message):
     def __init__(self, answer: _Optional[int] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., stop: _Optional[str] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("request_id", "model", "model_sha256", "template_sha256", "engine_build", "seed", "num_prompt_tokens", "num_cached_tokens", "num_completion_tokens", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "truncated", "num_dropped_tokens", "resumed", "degraded")
+    __slots__ = ("request_id", "model", "model_sha256", "template_sha256", "engine_build", "seed", "num_prompt_tokens", "num_cached_tokens", "num_completion_tokens", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "truncated", "num_dropped_tokens", "resumed", "degraded", "num_media_tokens")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_SHA256_FIELD_NUMBER: _ClassVar[int]
@@ -528,6 +528,7 @@ class Receipt(_message.Message):
     NUM_DROPPED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    NUM_MEDIA_TOKENS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     model: str
     model_sha256: str
@@ -545,7 +546,8 @@ class Receipt(_message.Message):
     num_dropped_tokens: int
     resumed: bool
     degraded: bool
-    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., model_sha256: _Optional[str] = ..., template_sha256: _Optional[str] = ..., engine_build: _Optional[str] = ..., seed: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_completion_tokens: _Optional[int] = ..., queue_ms: _Optional[int] = ..., load_ms: _Optional[int] = ..., prefill_ms: _Optional[int] = ..., decode_ms: _Optional[int] = ..., truncated: _Optional[bool] = ..., num_dropped_tokens: _Optional[int] = ..., resumed: _Optional[bool] = ..., degraded: _Optional[bool] = ...) -> None: ...
+    num_media_tokens: int
+    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., model_sha256: _Optional[str] = ..., template_sha256: _Optional[str] = ..., engine_build: _Optional[str] = ..., seed: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_completion_tokens: _Optional[int] = ..., queue_ms: _Optional[int] = ..., load_ms: _Optional[int] = ..., prefill_ms: _Optional[int] = ..., decode_ms: _Optional[int] = ..., truncated: _Optional[bool] = ..., num_dropped_tokens: _Optional[int] = ..., resumed: _Optional[bool] = ..., degraded: _Optional[bool] = ..., num_media_tokens: _Optional[int] = ...) -> None: ...
 
 class EmbedRequest(_message.Message):
     __slots__ = ("model", "inputs", "pooling", "normalize", "dimensions", "chunk_long_inputs", "options")
