@@ -70,10 +70,10 @@ def write_tiny_model(
     """
     tokens = [*vocabulary_tokens(), *(FIM_TOKENS if knows_gaps else ())]
     writer = gguf.GGUFWriter(path, "llama")
-    _write_facts(writer, shape, context, template)
+    write_facts(writer, shape, context, template)
     write_vocabulary(writer, tokens)
-    weights = _weights(shape, tokens, np.random.default_rng(seed), printable=printable, ends=ends)
-    return finish(writer, path, weights)
+    rows = weights(shape, tokens, np.random.default_rng(seed), printable=printable, ends=ends)
+    return finish(writer, path, rows)
 
 
 def finish(writer: gguf.GGUFWriter, path: Path, weights: Iterator[tuple[str, np.ndarray]]) -> Path:
@@ -100,7 +100,7 @@ def write_not_gguf(path: Path) -> Path:
     return path
 
 
-def _write_facts(writer: gguf.GGUFWriter, shape: Shape, context: int, template: str | None) -> None:
+def write_facts(writer: gguf.GGUFWriter, shape: Shape, context: int, template: str | None) -> None:
     writer.add_name("tiny")
     writer.add_context_length(context)
     writer.add_embedding_length(shape.width)
@@ -145,7 +145,7 @@ def _byte_token(byte: int) -> str:
     return chr(0x100 + [other for other in range(256) if other not in shown].index(byte))
 
 
-def _weights(
+def weights(
     shape: Shape, tokens: list[str], rng: np.random.Generator, *, printable: bool, ends: bool
 ) -> Iterator[tuple[str, np.ndarray]]:
     def matrix(rows: int, columns: int) -> np.ndarray:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hob_client.events import Event, ToolCallDelta
     from hob_client.requests import Message
+    from hob_client.values import Media
 
 
 class Conversation:
     """Turns alternate between user and assistant; results follow calls; the system prompt is first."""
 
-    __slots__ = ("_turns", "_unanswered", "model", "parameters", "system")
+    __slots__ = ("_shown", "_turns", "_unanswered", "model", "parameters", "system")
 
     def __init__(self, *, model: str, system: str, parameters: dict[str, Any]) -> None:
         self.model = model
@@ -26,6 +27,7 @@ class Conversation:
         self.parameters = parameters
         self._turns: list[Message] = []
         self._unanswered: list[str] = []  # ids of calls
+        self._shown: list[Media] = []  # what comes with the user's next turn
 
     def messages(self) -> list[Message]:
         system: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
@@ -36,6 +38,10 @@ class Conversation:
         """Whether calls of the last answer still have no results."""
         return bool(self._unanswered)
 
+    def show(self, media: list[Media]) -> None:
+        """Images and sounds for the user's next turn."""
+        self._shown += media
+
     def say(self, text: str) -> None:
         """The user's turn, or the result of the first call that waits for one. A turn replaces a question
         that got no answer, so that roles go on alternating."""
@@ -44,7 +50,8 @@ class Conversation:
             return
         if self._turns and self._turns[-1]["role"] == "user":
             self._turns.pop()
-        self._turns.append({"role": "user", "content": text})
+        self._turns.append({"role": "user", "content": [*self._shown, text] if self._shown else text})
+        self._shown = []
 
     def listen(self, events: Generator[Event, None, None]) -> Generator[Event, None, None]:
         """Pass the events of an answer on; what came of it, were it a part, becomes the assistant's turn."""
@@ -66,12 +73,20 @@ class Conversation:
         self._unanswered.clear()
         while self._turns and self._turns[-1]["role"] != "user":
             self._turns.pop()
-        return self._turns.pop()["content"] if self._turns else None
+        if not self._turns:
+            return None
+        content = self._turns.pop()["content"]
+        if isinstance(content, str):
+            return content
+        *shown, text = content
+        self._shown = [piece for piece in shown if not isinstance(piece, str)] + self._shown
+        return str(text)
 
     def reset(self) -> None:
         """Forget all turns."""
         self._turns.clear()
         self._unanswered.clear()
+        self._shown.clear()
 
     def _answered(self, text: str, calls: list[dict[str, str]]) -> None:
         if text or calls:

@@ -80,6 +80,13 @@ def describe_draft(resident: Resident) -> str:
     return f"draft {resident.draft}" if resident.draft else ""
 
 
+def describe_projector(resident: Resident) -> str:
+    """Why it does not see or hear though there is something to do it with; empty if all is well."""
+    if resident.projector_problem:
+        return f"without its projector {resident.projector}: {resident.projector_problem}"
+    return ""
+
+
 def describe_receipt(receipt: Receipt) -> str:
     """One line of what an answer took."""
     parts = [
@@ -91,6 +98,8 @@ def describe_receipt(receipt: Receipt) -> str:
         f"model {receipt.model}",
         f"request {receipt.request_id}",
     ]
+    if receipt.num_media_tokens:
+        parts.insert(1, f"{receipt.num_media_tokens} of them for images and sounds")
     if receipt.truncated:
         parts.append(f"{receipt.num_dropped_tokens} prompt tokens dropped")
     parts += [f"adapter {lora.name} x {lora.scale:g}" for lora in receipt.loras]

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hob_client.errors import InvalidRequest
 from hob_client.parameters import build_parts
 
 from hob_cli.conversation import Conversation
+from hob_cli.media import read_media
 
 
 class Leave(Exception):
@@ -90,6 +92,13 @@ def _parse_value(text: str) -> Any:
         return text
 
 
+def _show(conversation: Conversation, argument: str) -> str:
+    if not argument:
+        raise InvalidRequest("name a file, as in /image photo.jpg")
+    conversation.show(read_media([Path(argument).expanduser()]))
+    return f"{argument} goes with your next question"
+
+
 def _retry(conversation: Conversation, argument: str) -> str:
     question = conversation.take_back()
     if question is None:
@@ -107,6 +116,8 @@ COMMANDS = {
     "/reset": Command("forget all turns", _reset),
     "/model": Command("NAME: go on with another model", _model),
     "/params": Command("NAME=VALUE ...: set parameters; 'reset' for the defaults", _params),
+    "/image": Command("FILE: show the model an image with your next question", _show),
+    "/audio": Command("FILE: let the model hear a WAV file with your next question", _show),
     "/retry": Command("ask the last question again", _retry),
     "/exit": Command("leave, as Ctrl-D does", _exit),
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hob_client.requests import Message as Message
     from hob_client.tools import Tool as Tool
     from hob_client.values import Embeddings as Embeddings
+    from hob_client.values import Media as Media
     from hob_client.values import Ranking as Ranking
     from hob_client.values import Receipt as Receipt
     from hob_client.values import ToolCall as ToolCall
@@ -32,6 +33,7 @@ _HOMES = {
     "Parameters": "hob_client.parameters",
     "Message": "hob_client.requests",
     "Embeddings": "hob_client.values",
+    "Media": "hob_client.values",
     "Ranking": "hob_client.values",
     "Receipt": "hob_client.values",
     "Tool": "hob_client.tools",

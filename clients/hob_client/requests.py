@@ -13,14 +13,14 @@ from hob.v1 import inference_pb2 as pb
 from hob_client.errors import InvalidRequest
 from hob_client.parameters import Parameters, build_parts
 from hob_client.tools import Talk, build_calls, build_talk
-from hob_client.values import ToolCall
+from hob_client.values import Media, ToolCall
 
 
 class Message(TypedDict):
     """One turn of a conversation."""
 
     role: str
-    content: str
+    content: str | Sequence[str | Media]
     name: NotRequired[str]
     reasoning: NotRequired[str]
     tool_call_id: NotRequired[str]
@@ -85,10 +85,25 @@ def _message(index: int, turn: Mapping[str, Any]) -> pb.ChatMessage:
         raise InvalidRequest(f"messages[{index}] {fault}; it may have {', '.join(sorted(_MESSAGE_KEYS))}")
     others = {key: value for key, value in turn.items() if key not in ("content", "tool_calls")}
     content = turn["content"] or "" if turn.get("tool_calls") else turn["content"]
-    for key, value in {**others, "content": content}.items():
+    for key, value in others.items():
         check_text(f"messages[{index}][{key!r}]", value)
     calls = build_calls(f"messages[{index}]", turn.get("tool_calls") or ())
-    return pb.ChatMessage(content=[pb.ContentPart(text=content)], tool_calls=calls, **others)
+    return pb.ChatMessage(
+        content=_parts(f"messages[{index}]['content']", content), tool_calls=calls, **others
+    )
+
+
+def _parts(where: str, content: Any) -> list[pb.ContentPart]:
+    """Texts, images and sounds, in their order."""
+    pieces = content if isinstance(content, list | tuple) else [content]
+    parts = []
+    for piece in pieces:
+        if isinstance(piece, Media):
+            parts.append(pb.ContentPart(media=pb.Media(mime_type=piece.mime_type, data=piece.data)))
+        else:
+            check_text(where, piece)
+            parts.append(pb.ContentPart(text=piece))
+    return parts
 
 
 def _first_surrogate(text: str) -> int | None:

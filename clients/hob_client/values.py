@@ -22,6 +22,14 @@ class AppliedLora:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """An image or a sound for a message's content: the bytes of a file, as `Path.read_bytes` gives them."""
+
+    data: bytes = field(repr=False)
+    mime_type: str = ""  # for people; the daemon looks at the bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What a request took, in numbers; never a word of what was said."""
 
@@ -41,6 +49,7 @@ class Receipt:
     decode_ms: int
     truncated: bool
     num_dropped_tokens: int
+    num_media_tokens: int
     resumed: bool
     degraded: bool
     loras: tuple[AppliedLora, ...] = ()
@@ -101,6 +110,7 @@ class Model:
     draft: str
     adapters: tuple[Adapter, ...]
     template_overridden: bool  # by a file beside it, when it is loaded next
+    projector: str  # the file beside it that it sees or hears with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +156,12 @@ class Resident:
     num_accepted_tokens: int
     draft: str
     draft_problem: str
-    abilities: tuple[str, ...]  # generate, chat, infill, embed, rerank
+    abilities: tuple[str, ...]  # generate, chat, infill, embed, rerank, see, hear
     embedding_dimensions: int
     template_overridden: bool
+    projector: str
+    projector_problem: str
+    projector_sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

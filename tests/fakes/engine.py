@@ -24,6 +24,7 @@ from hobd.worker.engine import (
     FileUnusable,
     Interrupted,
     MemoryShort,
+    Projector,
     Sampler,
     Settings,
     Slice,
@@ -82,6 +83,7 @@ class FakeEngine:
         self._interrupted = threading.Event()
         self.is_closed = False
         self.adopted: dict[str, str] = {}
+        self.projector: Projector | None = None
         self._variant = BASE
         self.num_threads = self.facts.num_threads
         self.in_decode: Callable[[Sequence[Slice]], None] = lambda slices: None
@@ -105,6 +107,7 @@ class FakeEngine:
     def decode(self, slices: Sequence[Slice]) -> None:
         assert sum(len(piece.tokens) for piece in slices) <= self.facts.batch_tokens
         assert len({piece.lane for piece in slices}) == len(slices)
+        assert len(slices) == 1 or not any(piece.view for piece in slices), "a view comes alone"
         self.in_decode(slices)
         if self._interrupted.is_set():
             raise Interrupted
@@ -164,6 +167,9 @@ class FakeEngine:
             raise FileUnusable("it is no adapter")
         if script == "segv":
             os.kill(os.getpid(), signal.SIGSEGV)
+
+    def look_through(self, fd: int) -> None:
+        raise FileUnusable("the fake model cannot see")
 
     def become(self, variant: Variant) -> None:
         assert all(self.adopted[name] == "ok" for name, _ in variant)

@@ -14,6 +14,7 @@ from tests.daemon import RunningDaemon, await_true
 from tests.fuzz.values import CANARY
 from tests.tiny_bert import write_tiny_bert
 from tests.tiny_model import CHATML, write_tiny_model
+from tests.tiny_projector import HEARING, write_tiny_projector
 from tests.tiny_states import write_tiny_gemma, write_tiny_mamba
 
 #: Tools, calls and reasoning, as Qwen3 has them.
@@ -39,6 +40,8 @@ class House:
         )
         write_tiny_mamba(models / "mamba.gguf", context=_CONTEXT)
         write_tiny_gemma(models / "gemma.gguf", context=_CONTEXT)
+        write_tiny_projector(models / "llama.mmproj.gguf", "mlp")
+        write_tiny_projector(models / "thinker.mmproj.gguf", HEARING)
         write_tiny_bert(models / "encoder.gguf")
         write_tiny_bert(models / "ranker.gguf", ranks=True)
         self._log_seen = self._num_restarts = self._num_lost = 0

@@ -201,9 +201,8 @@ def _generate(rng: Dice) -> pb.GenerateRequest:
 
 
 def _part(rng: Dice) -> pb.ContentPart:
-    if rng.odd(0.02):
-        media = pb.Media(mime_type=values.text(rng, most=2), data=rng.randbytes(rng.choice((0, 10, 1000))))
-        return pb.ContentPart(media=media)
+    if rng.random() < 0.03:
+        return pb.ContentPart(media=pb.Media(mime_type=values.text(rng, most=2), data=values.medium(rng)))
     return pb.ContentPart(text=values.text(rng)) if rng.random() < 0.97 else pb.ContentPart()
 
 

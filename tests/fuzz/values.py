@@ -10,6 +10,8 @@ import math
 from random import Random
 from typing import Any
 
+from tests.media_files import picture, sound
+
 #: In texts that nothing may repeat: neither a log nor an error.
 CANARY = "zqCANARYqz"
 #: What a uint32 may be that nobody expects.
@@ -247,3 +249,22 @@ def grammar(rng: Dice, kind: str) -> str:
         place = rng.randrange(len(some))
         return some[:place] + rng.choice(_CHUNKS) + some[place + 1 :]
     return text(rng)
+
+
+def medium(rng: Dice) -> bytes:
+    """An image or a sound: whole, cut short, with wrong bytes in it, or something else."""
+    seed, width, height = rng.randrange(9), rng.randrange(1, 80), rng.randrange(1, 80)
+    whole = rng.choice(
+        (
+            lambda: picture(seed, width=width, height=height),
+            lambda: picture(seed, width=width, height=height, kind="JPEG"),
+            lambda: sound(seed, seconds=rng.choice((0.001, 0.2, 1.0)), rate=rng.choice((1, 8000, 44_100))),
+            lambda: rng.randbytes(rng.choice((0, 10, 1000))),
+        )
+    )()
+    if rng.random() < 0.6:
+        return whole
+    torn = bytearray(whole[: rng.randrange(len(whole) + 1)] if rng.random() < 0.5 else whole)
+    for _ in range(min(len(torn), rng.randrange(4))):
+        torn[rng.randrange(len(torn))] = rng.randrange(256)
+    return bytes(torn)

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hobd.worker import template as module
+from hobd.worker import expendable as module
 from hobd.worker.renderer import BORN, LENGTH
 from hobd.worker.template import Renderer, TemplateError, start_renderer, template_digest
 

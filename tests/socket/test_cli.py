@@ -112,6 +112,18 @@ def test_run_keeps_reasoning_and_calls_apart_from_the_answer(hob: CommandLine, p
     assert request.reasoning.HasField("enabled") and not request.reasoning.enabled
 
 
+def test_run_shows_images_and_sounds_before_its_prompt(hob: CommandLine, daemon: FakeDaemon) -> None:
+    files = [daemon.path.with_name(name) for name in ("a.png", "b.png", "c.wav")]
+    for file in files:
+        file.write_bytes(file.name.encode())
+    one, other, third = map(str, files)
+    assert hob("run", "--image", one, "--audio", third, "--image", other, "what?").code == 0
+    parts = daemon.requests[0].messages[0].content
+    assert [part.media.data for part in parts[:3]] == [b"a.png", b"b.png", b"c.wav"]
+    assert parts[3].text == "what?"
+    assert hob("run", "--raw", "--image", one, "what?").code == 2
+
+
 def test_raw_run_has_no_tools(hob: CommandLine, daemon: FakeDaemon) -> None:
     outcome = hob("run", "--raw", "--reasoning", "hi")
     assert outcome.code == 2 and "--reasoning needs the chat template" in outcome.err

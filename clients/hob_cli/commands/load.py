@@ -12,7 +12,7 @@ import click
 from hob_cli.completing import complete_model
 from hob_cli.connection import Connection
 from hob_cli.options import connection_options
-from hob_cli.render import describe_draft, print_json, print_note, record, size
+from hob_cli.render import describe_draft, describe_projector, print_json, print_note, record, size
 from hob_cli.waiting import Waiting
 
 
@@ -35,3 +35,5 @@ def command(connection: Connection, model: str, pin: bool, keep_alive: int | Non
                 print_note(f"{step.model} is in memory: {size(step.resident_bytes)}, {step.num_lanes} lanes")
                 if step.draft:
                     print_note(describe_draft(step))
+                if step.projector_problem:
+                    print_note(describe_projector(step))

@@ -27,7 +27,7 @@ def command(connection: Connection) -> None:
     if connection.as_json:
         print_json({"models": [record(model) for model in models]})
         return
-    columns = ("MODEL", "SIZE", "STATE", "ALIASES", "ADAPTERS", "LICENSE")
+    columns = ("MODEL", "SIZE", "STATE", "ALIASES", "ADAPTERS", "PROJECTOR", "LICENSE")
     print_table(columns, [_row(model) for model in models])
 
 
@@ -40,5 +40,6 @@ def _row(model: Model) -> tuple[str, ...]:
         state,
         aliases or "-",
         adapters or "-",
+        model.projector or "-",
         model.license or "-",
     )

@@ -11,7 +11,7 @@ import click
 
 from hob_cli.connection import Connection
 from hob_cli.options import connection_options
-from hob_cli.render import age, describe_draft, print_json, print_table, record, size
+from hob_cli.render import age, describe_draft, describe_projector, print_json, print_table, record, size
 
 if TYPE_CHECKING:
     from hob_client.values import Resident, Status
@@ -79,7 +79,7 @@ def _threads(resident: Resident) -> str:
 def _note(resident: Resident) -> str:
     restarts = f"{resident.num_restarts} restarts" if resident.num_restarts else ""
     template = "template overridden" if resident.template_overridden else ""
-    notes = (resident.degraded, describe_draft(resident), restarts, template)
+    notes = (resident.degraded, describe_draft(resident), describe_projector(resident), restarts, template)
     return "; ".join(part for part in notes if part) or "-"
 
 

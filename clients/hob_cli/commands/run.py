@@ -13,6 +13,7 @@ import click
 from hob_cli.answering import show_answer
 from hob_cli.calls import CHAT_ONLY, call_options
 from hob_cli.connection import Connection
+from hob_cli.media import media_options, read_media
 from hob_cli.options import chosen, connection_options, model_option, parameter_options
 from hob_cli.prompts import read_prompt, require_source
 from hob_cli.shapes import shape_options, shaped
@@ -28,6 +29,7 @@ from hob_cli.shapes import shape_options, shaped
     "-n", "--answers", "num_answers", type=int, metavar="N", help="So many answers to the one prompt."
 )
 @click.option("--stats", is_flag=True, help="Say on stderr what the answer took.")
+@media_options
 @shape_options
 @call_options
 @parameter_options
@@ -42,6 +44,8 @@ def command(
     system: str,
     raw: bool,
     stats: bool,
+    images: tuple[Path, ...],
+    sounds: tuple[Path, ...],
     **options: Any,
 ) -> None:
     """Answer one prompt.
@@ -52,6 +56,8 @@ def command(
     """
     if raw and system:
         raise click.UsageError("--system needs the chat template, which --raw leaves out")
+    if raw and (images or sounds):
+        raise click.UsageError("--image and --audio need the chat template, which --raw leaves out")
     parameters = chosen(shaped(options))
     if raw and (lost := [name for name in CHAT_ONLY if name in parameters]):
         raise click.UsageError(
@@ -60,15 +66,16 @@ def command(
     require_source(prompt, file)
     starting = connection.begin(preload=model)
     text = read_prompt(prompt, file, exact=raw)
+    media = read_media([*images, *sounds])
     with connection.client(starting) as client:
         if raw:
             events = client.generate(model, text, **parameters)
         else:
-            events = client.chat(model, _messages(system, text), **parameters)
+            events = client.chat(model, _messages(system, text, media), **parameters)
         num_answers = parameters.get("num_answers", 1)
         show_answer(events, as_json=connection.as_json, stats=stats, num_answers=num_answers)
 
 
-def _messages(system: str, text: str) -> list[Any]:
+def _messages(system: str, text: str, media: list[Any]) -> list[Any]:
     turns = [{"role": "system", "content": system}] if system else []
-    return [*turns, {"role": "user", "content": text}]
+    return [*turns, {"role": "user", "content": [*media, text] if media else text}]

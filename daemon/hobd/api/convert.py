@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 from hob.v1 import inference_pb2 as pb
 
-from hobd.api import tools
+from hobd.api import media, tools
 from hobd.api.response_format import constraint
 from hobd.broker.request import Request
 from hobd.config import Config
-from hobd.errors import InvalidRequest, NotSupported
+from hobd.errors import InvalidRequest
 from hobd.wire import messages as m
 
 _MAX_STOPS, _MAX_STOP_CHARACTERS = 16, 256
@@ -98,10 +98,13 @@ def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
     if len(request.messages) > _MAX_MESSAGES:
         raise InvalidRequest(f"there are {len(request.messages)} messages; at most {_MAX_MESSAGES} are taken")
     called: dict[str, str] = {}
-    messages = [_message(index, message, called) for index, message in enumerate(request.messages)]
+    shown: list[bytes] = []
+    messages = [_message(index, message, called, shown) for index, message in enumerate(request.messages)]
     messages_json, tools_json = msgspec.json.encode(messages), tools.offered(request)
     arguments = _template_arguments(request)
-    check_bytes(len(messages_json) + len(tools_json) + len(arguments), config)
+    prompt_bytes = len(messages_json) + len(tools_json) + len(arguments)
+    check_bytes(prompt_bytes, config)
+    media.check_sizes(shown, prompt_bytes)
     if request.continue_last_message and messages[-1]["role"] != "assistant":
         raise InvalidRequest("continue_last_message needs the last message to be the assistant's")
     return m.ChatPrompt(
@@ -111,10 +114,13 @@ def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
         request.continue_last_message,
         tools.calling(request),
         tools.reasoning(request),
+        tuple(shown),
     )
 
 
-def _message(index: int, message: pb.ChatMessage, called: dict[str, str]) -> dict[str, Any]:
+def _message(
+    index: int, message: pb.ChatMessage, called: dict[str, str], shown: list[bytes]
+) -> dict[str, Any]:
     if not message.role:
         raise InvalidRequest(f"message {index} has no role; use system, user or assistant")
     check_characters(f"the role of message {index}", message.role, _MAX_NAME_CHARACTERS)
@@ -123,14 +129,7 @@ def _message(index: int, message: pb.ChatMessage, called: dict[str, str]) -> dic
         raise InvalidRequest(
             f"message {index} has {len(message.content)} parts; at most {_MAX_PARTS} are taken"
         )
-    texts = []
-    for part in message.content:
-        if part.WhichOneof("part") == "media":
-            raise NotSupported(
-                f"message {index} has an image or sound, which this version of hob does not support"
-            )
-        texts.append(part.text)
-    rendered: dict[str, Any] = {"role": message.role, "content": "".join(texts)}
+    rendered: dict[str, Any] = {"role": message.role, "content": media.content(index, message, shown)}
     if message.name:
         rendered["name"] = message.name
     if message.reasoning:

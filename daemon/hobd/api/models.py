@@ -81,8 +81,9 @@ class ModelService(ModelServiceBase):
     async def VerifyModel(self, call: Call[pb.VerifyModelRequest, pb.VerifyModelResponse]) -> None:
         entry = self._broker.resolve(call.request.model)
         sha256 = await asyncio.to_thread(verify, entry)
-        for adapter in entry.adapters:
-            await asyncio.to_thread(verify, adapter)
+        beside = (entry.projector,) if entry.projector is not None else ()
+        for file in (*entry.adapters, *beside):
+            await asyncio.to_thread(verify, file)
         await call.send(
             pb.VerifyModelResponse(verified=pb.Verified(sha256=sha256, recorded=bool(entry.sha256)))
         )

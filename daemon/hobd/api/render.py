@@ -163,6 +163,7 @@ def _receipt(receipt: words.Receipt) -> pb.Receipt:
         decode_ms=receipt.decode_ms,
         truncated=receipt.num_dropped_tokens > 0,
         num_dropped_tokens=receipt.num_dropped_tokens,
+        num_media_tokens=receipt.num_media_tokens,
         resumed=receipt.resumed,
         degraded=receipt.degraded,
         loras=[
@@ -193,6 +194,7 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
             for adapter in entry.adapters
         ],
         template_overridden=entry.template is not None,
+        projector=entry.projector.path.name if entry.projector else "",
     )
 
 
@@ -230,6 +232,9 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         abilities=_abilities(facts),
         embedding_dimensions=facts.embedding_width,
         template_overridden=tenant.is_template_overridden,
+        projector=tenant.projector.name,
+        projector_problem=tenant.projector_problem,
+        projector_sha256=tenant.projector.sha256,
     )
 
 
@@ -240,6 +245,8 @@ def _abilities(facts: Ready) -> list[models_pb2.Ability]:
         models_pb2.ABILITY_CHAT: facts.can_generate and facts.has_template,
         models_pb2.ABILITY_INFILL: facts.can_generate and facts.has_infill,
         models_pb2.ABILITY_EMBED: facts.embedding_width > 0,
+        models_pb2.ABILITY_SEE: facts.can_generate and facts.sees,
+        models_pb2.ABILITY_HEAR: facts.can_generate and facts.hears,
         models_pb2.ABILITY_RERANK: facts.has_ranking or (is_for_vectors and facts.embedding_width > 0),
     }
     return [ability for ability, is_able in able.items() if is_able]

@@ -7,7 +7,8 @@ this build's fastest code does not run on this machine; it is started once more 
 what worked is remembered.
 
 A draft model is opened and verified like the model itself. What is wrong with it is told, and the model
-is loaded without it; so is one whose worker died when it read the draft. Adapters are treated the same.
+is loaded without it; so is one whose worker died when it read the draft. Adapters and what the model sees
+with are treated the same.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import dataclass, replace
 from hobd import errors, log
 from hobd.broker.adapters import Adapter, Adapters
 from hobd.broker.draft import Draft
+from hobd.broker.projector import Projector
 from hobd.broker.resident import Resident, WorkerDied
 from hobd.broker.supervisor import Spawner, describe_exit
 from hobd.config import Config
@@ -46,6 +48,7 @@ class _Job:
     draft: Draft
     draft_fd: int | None
     adapters: Adapters
+    projector: Projector
     config: Config
     progress: Progress
 
@@ -55,6 +58,8 @@ class _Job:
         problem = f"the worker that read it {how}; it may be damaged, or too large"
         if death.phase is m.Phase.DRAFTING and self.draft_fd is not None:
             return replace(self, draft=self.draft.without(problem), draft_fd=None)
+        if death.phase is m.Phase.PROJECTING and self.projector.fd is not None:
+            return replace(self, projector=self.projector.without(problem))
         each = self.adapters.each
         if death.phase is m.Phase.ADAPTING and death.adapter < len(each) and not each[death.adapter].problem:
             return replace(self, adapters=self.adapters.without(death.adapter, problem))
@@ -81,6 +86,9 @@ class Loading:
             adapters = await self._open_adapters(entry, config, progress)
             for fd in adapters.fds:
                 files.callback(os.close, fd)
+            projector = await self._open_projector(entry, config, progress)
+            if projector.fd is not None:
+                files.callback(os.close, projector.fd)
             resident = await self._start_in_time(
                 _Job(
                     entry=entry,
@@ -88,11 +96,15 @@ class Loading:
                     draft=draft,
                     draft_fd=draft_fd,
                     adapters=adapters,
+                    projector=projector,
                     config=config,
                     progress=progress,
                 )
             )
         resident.load_ms = int((time.monotonic() - began) * 1000)
+        if resident.projector.name:
+            why = resident.projector_problem
+            log.event("projector", level="warning" if why else "info", model=entry.name, why=why)
         return resident
 
     async def _open(self, entry: Entry, config: Config, progress: Progress) -> OpenModel:
@@ -138,6 +150,20 @@ class Loading:
             return Adapter(name=adapter.name, problem=error.message)
         return Adapter(name=adapter.name, fd=file.fd, sha256=file.sha256 or "")
 
+    async def _open_projector(self, entry: Entry, config: Config, progress: Progress) -> Projector:
+        """What the model sees with, or what is wrong with it."""
+        found = entry.projector
+        if found is None:
+            return Projector()
+        projector = Projector(name=found.name)
+        if found.problem is not None:
+            return projector.without(found.problem)
+        try:
+            file = await self._open(found, config, progress)
+        except errors.ModelUnusable as error:
+            return projector.without(error.message)
+        return replace(projector, fd=file.fd, sha256=file.sha256 or "")
+
     async def _start_in_time(self, job: _Job) -> Resident:
         seconds = job.config.engine.load_timeout_seconds
         try:
@@ -182,11 +208,12 @@ class Loading:
     async def _try_worker(self, job: _Job, *, workaround: str | None) -> Resident:
         """One attempt, of which no worker is left when it fails. `workaround` None: the remembered one."""
         template = await asyncio.to_thread(read_override, job.entry)
-        process = self._spawner.spawn(job.model.fd, job.draft_fd, job.adapters.fds)
+        process = self._spawner.spawn(job.model.fd, job.draft_fd, job.adapters.fds, job.projector.fd)
         job.progress("loading", 0.0)
         resident = Resident(job.entry.name, job.model.sha256 or "", process, job.progress)
         resident.draft, resident.why_no_draft = job.draft.name, job.draft.problem
         resident.adapters = job.adapters.digests
+        resident.projector = job.projector
         try:
             hello = await resident.hello()
             remembered = self._quirks.get(hello.engine_build)
@@ -231,4 +258,5 @@ def _settings(job: _Job, workaround: str, template: bytes | None) -> m.Load:
         degraded=workaround,
         adapters=job.adapters.for_worker(),
         template=template,
+        projector_problem=job.projector.problem,
     )

@@ -134,6 +134,7 @@ class Receipt:
     prefill_ms: int
     decode_ms: int
     num_dropped_tokens: int
+    num_media_tokens: int
     resumed: bool
     degraded: bool
     loras: tuple[AppliedLora, ...] = ()

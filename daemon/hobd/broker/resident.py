@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from hobd import errors
 from hobd.broker.link import Link
+from hobd.broker.projector import Projector
 from hobd.broker.recovery import Loss
 from hobd.broker.refusal import refusal
 from hobd.broker.request import AppliedLora
@@ -52,6 +53,7 @@ class Resident:
         self.draft = ""  # the model that guesses for it
         self.why_no_draft = ""  # as far as the broker knows
         self.adapters: dict[str, str] = {}  # digests by name
+        self.projector = Projector()
         self.is_template_overridden = False
         self.engine_build = ""
         self.sandbox = ""
@@ -84,9 +86,15 @@ class Resident:
         """Why the draft that its sidecar names does not guess; empty if it does, or there is none."""
         return self.why_no_draft or self.facts.draft_problem or self.tally.draft_problem
 
+    @property
+    def projector_problem(self) -> str:
+        """Why it sees and hears nothing though there is a projector; empty if it does, or there is none."""
+        return self.projector.problem or self.facts.projector_problem
+
     def digests(self, adapters: Iterable[str]) -> tuple[str | None, ...]:
         """Of all that makes the model's answers with these adapters what they are."""
-        return (self.sha256, *(self.adapters.get(name) for name in adapters))
+        seeing = (self.projector.sha256 or None,) if self.projector.name else ()
+        return (self.sha256, *seeing, *(self.adapters.get(name) for name in adapters))
 
     # ------------------------------------------------------------------ life
 
@@ -224,7 +232,7 @@ class Resident:
                 self._on_progress("probing", 1.0)
             case m.LoadingAdapter():
                 self._adapter = message.number
-            case m.LoadingDraft():
+            case m.LoadingProjector() | m.LoadingDraft():
                 self._on_progress("loading", 0.0)
             case m.Ready():
                 self._ready.set_result(message)

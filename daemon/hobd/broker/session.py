@@ -170,6 +170,7 @@ class Session:
             prefill_ms=prefill_ms,
             decode_ms=decode_ms,
             num_dropped_tokens=admitted.num_dropped_tokens if admitted else 0,
+            num_media_tokens=admitted.num_media_tokens if admitted else 0,
             resumed=history.num_deaths > 0,
             degraded=degraded,
             loras=loras,

@@ -61,7 +61,13 @@ class WorkerProcess:
 class Spawner(Protocol):
     """Starts one worker on open files: a model, maybe its draft, its adapters. The caller closes them."""
 
-    def spawn(self, model_fd: int, draft_fd: int | None, adapter_fds: Sequence[int]) -> WorkerProcess: ...
+    def spawn(
+        self,
+        model_fd: int,
+        draft_fd: int | None,
+        adapter_fds: Sequence[int],
+        projector_fd: int | None = None,
+    ) -> WorkerProcess: ...
 
 
 class PythonSpawner:
@@ -71,9 +77,16 @@ class PythonSpawner:
         self._sandbox = sandbox
         self._module = tuple(module)
 
-    def spawn(self, model_fd: int, draft_fd: int | None, adapter_fds: Sequence[int]) -> WorkerProcess:
+    def spawn(
+        self,
+        model_fd: int,
+        draft_fd: int | None,
+        adapter_fds: Sequence[int],
+        projector_fd: int | None = None,
+    ) -> WorkerProcess:
         ours, theirs = socket.socketpair()
         draft = [] if draft_fd is None else [draft_fd]
+        projector = [] if projector_fd is None else [projector_fd]
         with theirs:
             command = [
                 sys.executable,
@@ -84,13 +97,14 @@ class PythonSpawner:
                 *("--parent", str(os.getpid())),
                 *("--sandbox", self._sandbox),
                 *(argument for fd in draft for argument in ("--draft-fd", str(fd))),
+                *(argument for fd in projector for argument in ("--projector-fd", str(fd))),
                 *("--adapter-fds", ",".join(map(str, adapter_fds))),
             ]
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), model_fd, *draft, *adapter_fds),
+                pass_fds=(theirs.fileno(), model_fd, *draft, *projector, *adapter_fds),
                 env=_WORKER_ENVIRONMENT,
                 cwd="/",
             )

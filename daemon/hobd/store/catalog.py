@@ -7,7 +7,8 @@ A model is `NAME.gguf` in the directory or one level below. Links are followed: 
 where there is room; digest.py checks the file that is opened in the end. What a model file does not say
 of itself may stand beside it in `NAME.toml` (see sidecar.py); a chat template in `NAME.jinja` replaces
 its own. Its adapters lie in a folder beside it, `NAME.adapters`, each a `.gguf` with a name and maybe a
-sidecar of its own; that folder says what they are.
+sidecar of its own; that folder says what they are. What it sees and hears with is `NAME.mmproj.gguf` or
+`mmproj-NAME.gguf` beside it, or the file that its sidecar names; such a file is no model.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from hobd.errors import InvalidRequest, ModelNotFound, ModelUnusable
 from hobd.store.sidecar import Sidecar, SidecarError, read_sidecar
 
 _ADAPTERS = ".adapters"
+_PROJECTOR, _PROJECTOR_AS_PUBLISHED = ".mmproj", "mmproj-"
 _MAX_ADAPTERS = 64  # a model; each takes a descriptor, memory and a moment of every load
 _KNOWN = (".gguf", ".toml", ".jinja")
 _PART_OF_MANY = re.compile(r"-\d{5}-of-(?!00001)\d{5}$")
@@ -43,6 +45,7 @@ class Entry:
     problem: str | None = None
     adapters: tuple[Entry, ...] = ()  # by name, those that cannot be used too
     template: Path | None = None  # what replaces the model's own
+    projector: Entry | None = None  # what it sees and hears with; one that cannot be used too
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,8 @@ def _file(found: os.DirEntry[str]) -> _File:
 def _entries(files: tuple[_File, ...]) -> dict[str, Entry]:
     beside = {file.path for file in files if file.path.suffix == ".toml" and file.is_regular}
     beside |= {file.path for file in files if file.path.suffix == ".jinja"}
+    found = {file.path: file for file in files if file.model is None}
+    named: set[Path] = set()  # projectors of sidecars
     adapters: dict[Path, list[Entry]] = {}
     entries: dict[str, Entry] = {}
     for file in sorted(files, key=lambda file: file.model is None):  # adapters first
@@ -204,29 +209,50 @@ def _entries(files: tuple[_File, ...]) -> dict[str, Entry]:
         if file.path.suffix != ".gguf" or name.startswith(".") or not name.isprintable():
             continue
         sidecar, template = (file.path.with_suffix(suffix) for suffix in (".toml", ".jinja"))
-        entry = _entry(file, sidecar if sidecar in beside else None)
+        entry, said = _entry(file, sidecar if sidecar in beside else None)
         if file.model is not None:
             adapters.setdefault(file.model, []).append(entry)
+            continue
+        if _is_projector(file.path):
             continue
         entry = replace(
             entry,
             adapters=_at_most(_MAX_ADAPTERS, adapters.get(file.path, [])),
             template=template if template in beside else None,
+            projector=_projector(file.path, said, found, beside),
         )
+        if said.projector is not None:
+            named.add(file.path.with_name(said.projector))
         twin = entries.get(name.casefold())
         if twin is not None:
             entry = replace(twin, problem=f"{twin.path} and {file.path} have one name; rename one of them")
         entries[name.casefold()] = entry
-    return entries
+    return {key: entry for key, entry in entries.items() if entry.path not in named}
 
 
-def _entry(file: _File, sidecar: Path | None) -> Entry:
+def _is_projector(path: Path) -> bool:
+    return path.stem.endswith(_PROJECTOR) or path.name.startswith(_PROJECTOR_AS_PUBLISHED)
+
+
+def _projector(model: Path, said: Sidecar, found: dict[Path, _File], beside: set[Path]) -> Entry | None:
+    """What stands beside a model, or what its sidecar names even if nothing stands there."""
+    names = [f"{model.stem}{_PROJECTOR}.gguf", f"{_PROJECTOR_AS_PUBLISHED}{model.name}"]
+    for name in names if said.projector is None else [said.projector]:
+        if (file := found.get(model.with_name(name))) is not None:
+            sidecar = file.path.with_suffix(".toml")
+            return _entry(file, sidecar if sidecar in beside else None)[0]
+    if said.projector is None:
+        return None
+    return _entry(_File(model.with_name(said.projector), 0, 0, 0, False), None)[0]
+
+
+def _entry(file: _File, sidecar: Path | None) -> tuple[Entry, Sidecar]:
     said, problem = Sidecar(), _problem(file)
     try:
         said = read_sidecar(sidecar) if sidecar else said
     except SidecarError as error:
         problem = problem or str(error)
-    return Entry(
+    entry = Entry(
         name=file.path.stem,
         path=file.path,
         aliases=said.aliases,
@@ -237,6 +263,7 @@ def _entry(file: _File, sidecar: Path | None) -> Entry:
         modified_ns=file.modified_ns,
         problem=problem,
     )
+    return entry, said
 
 
 def _at_most(limit: int, adapters: list[Entry]) -> tuple[Entry, ...]:

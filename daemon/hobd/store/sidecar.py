@@ -1,4 +1,5 @@
-"""What stands beside a model file: `NAME.toml`, with its digest, license, aliases, source and draft.
+"""What stands beside a model file: `NAME.toml`, with its digest, license, aliases, source, draft
+and projector.
 
 Must refuse what it does not know, because a misspelt `sha256` would silently verify nothing.
 Called by catalog.py.
@@ -29,6 +30,9 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     aliases: Annotated[tuple[Line, ...], msgspec.Meta(max_length=32)] = ()
     source: Line | None = None  # where it came from, for people
     draft: Line | None = None  # the model that guesses for it: a smaller one with the same vocabulary
+    projector: Annotated[str, msgspec.Meta(pattern=r"^[^/]+\.gguf$", max_length=200)] | None = (
+        None  # beside it
+    )
 
 
 def read_sidecar(path: Path) -> Sidecar:

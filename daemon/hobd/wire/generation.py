@@ -80,7 +80,11 @@ class Reasoning(Value, frozen=True):
 
 
 class ChatPrompt(Value, frozen=True, tag="chat"):
-    """`messages` and `tools` are JSON, as the template will see them."""
+    """`messages` and `tools` are JSON, as the template will see them.
+
+    The content of a message with media is a list: `{"type": "text", "text": ...}` and
+    `{"type": "medium", "number": ...}`, which counts in `media`.
+    """
 
     messages: bytes
     tools: bytes
@@ -88,6 +92,7 @@ class ChatPrompt(Value, frozen=True, tag="chat"):
     continue_last: bool
     calling: Calling = Calling()
     reasoning: Reasoning = Reasoning()
+    media: tuple[bytes, ...] = ()
 
 
 class Constraint(Value, frozen=True):

@@ -11,6 +11,10 @@ from typing import Annotated
 
 import msgspec
 
+from hobd.wire.deltas import CallPart as CallPart
+from hobd.wire.deltas import Delta as Delta
+from hobd.wire.deltas import Logprob as Logprob
+from hobd.wire.deltas import TextPart as TextPart
 from hobd.wire.generation import Calling as Calling
 from hobd.wire.generation import ChatPrompt as ChatPrompt
 from hobd.wire.generation import Constraint as Constraint
@@ -63,6 +67,7 @@ class Load(Message, frozen=True, tag=True):
     stash_bytes: Count = 0  # memory for prefixes that are in the way in the KV cache
     adapters: tuple[Adapter, ...] = ()  # those without a problem in the order of their descriptors
     template: bytes | None = None  # replaces the model's own chat template
+    projector_problem: str = ""  # why there is no descriptor of one though the model has one
 
 
 Prompt = TextPrompt | TokensPrompt | ChatPrompt | InfillPrompt | EmbedPrompt | RerankPrompt
@@ -143,6 +148,10 @@ class LoadingAdapter(Message, frozen=True, tag=True):
     number: Annotated[int, msgspec.Meta(ge=0, lt=1000)]
 
 
+class LoadingProjector(Message, frozen=True, tag=True):
+    """The model answers; its projector is read and tried now. Who dies now can do without it."""
+
+
 class LoadingDraft(Message, frozen=True, tag=True):
     """The model answers; its draft model is read now. Who dies now can do without it."""
 
@@ -163,6 +172,9 @@ class Ready(Message, frozen=True, tag=True):
     has_ranking: bool = False  # scores a document by its own head
     has_infill: bool = False  # has tokens for what is before and after a gap
     draft_problem: Line = ""  # why the draft model that came with it is of no use
+    sees: bool = False  # takes images
+    hears: bool = False  # takes sounds
+    projector_problem: Line = ""  # why the projector that came with it is of no use
 
 
 class LoadFailed(Message, frozen=True, tag=True):
@@ -185,44 +197,7 @@ class Admitted(Message, frozen=True, tag=True):
     num_dropped_tokens: Count
     template_sha256: Line
     notices: Annotated[list[Notice], msgspec.Meta(max_length=8)] = []
-
-
-class Logprob(Value, frozen=True):
-    token_id: int
-    token: bytes
-    logprob: float
-    top: list[tuple[int, bytes, float]]
-
-
-class TextPart(Value, frozen=True, tag="text"):
-    text: str
-    is_reasoning: bool
-
-
-class CallPart(Value, frozen=True, tag="call"):
-    """A piece of a tool call's arguments. Its first one has the id and the name."""
-
-    index: Annotated[int, msgspec.Meta(ge=0, lt=1 << 20)]
-    arguments: str
-    id: Annotated[str, msgspec.Meta(max_length=64)] = ""
-    name: Annotated[str, msgspec.Meta(max_length=64)] = ""
-
-
-class Delta(Value, frozen=True):
-    """What `tokens` added to the text. The last of them may have text that is still held back.
-
-    `parts` is for answers in which reasoning or tool calls are told apart from text; `text` is empty then.
-    """
-
-    id: Id
-    text: str
-    logprobs: list[Logprob]
-    tokens: list[TokenId]
-    parts: list[TextPart | CallPart] | None = None
-
-    @property
-    def num_tokens(self) -> int:
-        return len(self.tokens)
+    num_media_tokens: Count = 0  # of the prompt's, those that stand for images and sounds
 
 
 class End(Value, frozen=True):
@@ -294,6 +269,7 @@ ToBroker = (
     | Loading
     | Probing
     | LoadingAdapter
+    | LoadingProjector
     | LoadingDraft
     | Ready
     | LoadFailed
@@ -314,6 +290,7 @@ class Phase(Enum):
     LOADING = "loading"
     PROBING = "probing"
     ADAPTING = "loading an adapter"
+    PROJECTING = "loading the projector"
     DRAFTING = "loading the draft"
     SERVING = "serving"
 
@@ -322,8 +299,9 @@ class Phase(Enum):
 ALLOWED: dict[Phase, tuple[type[Message], ...]] = {
     Phase.STARTING: (Hello,),
     Phase.LOADING: (Loading, Probing, LoadFailed),
-    Phase.PROBING: (LoadingAdapter, LoadingDraft, Ready, LoadFailed),
-    Phase.ADAPTING: (LoadingAdapter, LoadingDraft, Ready),
+    Phase.PROBING: (LoadingAdapter, LoadingProjector, LoadingDraft, Ready, LoadFailed),
+    Phase.ADAPTING: (LoadingAdapter, LoadingProjector, LoadingDraft, Ready),
+    Phase.PROJECTING: (LoadingDraft, Ready),
     Phase.DRAFTING: (Loading, Ready),
     Phase.SERVING: (Admitted, Step, Vectors, Refused, Tokens, Text, Rendered),
 }
@@ -332,6 +310,7 @@ NEXT_PHASE: dict[type[Message], Phase] = {
     Hello: Phase.LOADING,
     Probing: Phase.PROBING,
     LoadingAdapter: Phase.ADAPTING,
+    LoadingProjector: Phase.PROJECTING,
     LoadingDraft: Phase.DRAFTING,
     Ready: Phase.SERVING,
 }

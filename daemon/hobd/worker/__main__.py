@@ -13,7 +13,8 @@ import sys
 def main(argv: list[str]) -> int:
     """Status 0 after a Stop.
 
-    `--wire-fd N --model-fd N [--draft-fd N] [--adapter-fds N,N] --parent PID [--sandbox none]`
+    `--wire-fd N --model-fd N [--draft-fd N] [--adapter-fds N,N]
+    [--projector-fd N] --parent PID [--sandbox none]`
     """
     arguments = dict(zip(argv[::2], argv[1::2], strict=True))
     from hobd.sandbox import enter, hygiene
@@ -27,6 +28,11 @@ def main(argv: list[str]) -> int:
     from hobd.worker.template import start_renderer
 
     renderer = start_renderer()
+    darkroom = None
+    if "--projector-fd" in arguments:
+        from hobd.worker.darkroom import start_darkroom
+
+        darkroom = start_darkroom()
 
     import socket
 
@@ -45,6 +51,8 @@ def main(argv: list[str]) -> int:
             sandbox=sandbox,
             draft_fd=int(arguments["--draft-fd"]) if "--draft-fd" in arguments else None,
             adapter_fds=[int(fd) for fd in arguments.get("--adapter-fds", "").split(",") if fd],
+            projector_fd=int(arguments["--projector-fd"]) if "--projector-fd" in arguments else None,
+            darkroom=darkroom,
         )
     except EngineError as error:
         print(f"hobd.worker: {error}", file=sys.stderr)

@@ -30,6 +30,7 @@ class Answer:
         "_stream",
         "_text",
         "_tokens",
+        "is_cancelled",
         "is_silent",
         "num_logprobs",
         "sampler",
@@ -54,6 +55,7 @@ class Answer:
         self._stop = ""
         self._text = ""
         self.is_silent = True  # nothing of it was told yet
+        self.is_cancelled = False  # before it came to the loop
         self._tokens: list[int] = []
         self._num_told = 0
         self._logprobs: list[Logprob] = []

@@ -6,6 +6,7 @@ called by intake.py, on its one thread.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,7 @@ import msgspec
 
 from hobd.wire import messages as m
 from hobd.worker.engine import Affixes, Engine
+from hobd.worker.gallery import Gallery, Laid, flat
 from hobd.worker.guard import Guard
 from hobd.worker.refusal import Refusal
 from hobd.worker.template import Renderer, TemplateError
@@ -22,13 +24,16 @@ from hobd.worker.voice import Voice
 class Conversation:
     """How one model's conversations become prompts."""
 
-    def __init__(self, engine: Engine, renderer: Renderer, voice: Voice) -> None:
+    def __init__(self, engine: Engine, renderer: Renderer, voice: Voice, gallery: Gallery) -> None:
+        self._gallery = gallery
         self._engine = engine
         self._renderer = renderer
         self._voice = voice
 
-    def render(self, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> tuple[str, list[int]]:
-        """The prompt's text and tokens, for these messages of it. Raises Refusal."""
+    def render(
+        self, prompt: m.ChatPrompt, messages: list[dict[str, Any]], laid: Sequence[Laid] = ()
+    ) -> tuple[str, list[int]]:
+        """The text and tokens of these messages of a prompt, whose media were laid out. Raises Refusal."""
         facts = self._engine.facts
         if facts.template is None:
             raise Refusal(
@@ -40,22 +45,45 @@ class Conversation:
             raise Refusal(
                 "NotSupported", "this model's chat template knows no reasoning; leave reasoning.enabled unset"
             )
-        messages_json, tools, arguments = self._hidden(prompt, messages)
+        messages = [self._gallery.marked(message) for message in messages]
         try:
-            rendered = self._renderer.render(
-                facts.template,
-                messages_json,
-                tools,
-                arguments,
-                add_generation_prompt=not prompt.continue_last,
-                continue_last=prompt.continue_last,
-                bos=facts.bos_text,
-                eos=facts.eos_text,
-            )
+            rendered = self._rendered(facts.template, prompt, messages)
         except TemplateError as error:
             raise Refusal(error.error, error.message) from None
+        if laid:
+            text = self._gallery.shown(self._guard.shown(rendered))
+            return text, self._tokens_among_media(rendered, text, laid)
         text = self._guard.shown(rendered)
         return text, self._tokens(rendered, text)
+
+    def _rendered(self, template: str, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> str:
+        messages_json, tools, arguments = self._hidden(prompt, messages)
+        return self._renderer.render(
+            template,
+            messages_json,
+            tools,
+            arguments,
+            add_generation_prompt=not prompt.continue_last,
+            continue_last=prompt.continue_last,
+            bos=self._engine.facts.bos_text,
+            eos=self._engine.facts.eos_text,
+        )
+
+    def _tokens_among_media(self, rendered: str, text: str, laid: Sequence[Laid]) -> list[int]:
+        """Text between media is tokenized piece by piece, as llama.cpp does it."""
+        facts, tokenize = self._engine.facts, self._engine.tokenize
+        affixes = Affixes() if facts.bos_text and text.startswith(facts.bos_text) else facts.affixes
+        tokens = list(affixes.before)
+        for piece in self._gallery.pieces(rendered):
+            if isinstance(piece, int):
+                tokens += flat(laid[piece])
+                continue
+            found = self._guard.tokens(
+                piece, lambda text: tokenize(text, add_special=False, parse_special=False), Affixes()
+            )
+            plain = found is None
+            tokens += tokenize(piece, add_special=False, parse_special=True) if plain else found or []
+        return tokens + list(affixes.after)
 
     def _tokens(self, rendered: str, text: str) -> list[int]:
         facts, tokenize = self._engine.facts, self._engine.tokenize

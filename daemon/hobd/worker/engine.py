@@ -13,6 +13,7 @@ from typing import Protocol
 from hobd.wire.messages import Constraint, Logprob, Sampling
 from hobd.worker.embedder import Embedder
 from hobd.worker.variants import Variant
+from hobd.worker.views import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +100,17 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """`tokens` of one lane, at positions from `start` on; the last `num_rows` of them want logits."""
+    """`tokens` of one lane, which is `start` long; the last `num_rows` of them want logits.
+
+    With a `view` they stand for that many of its embeddings, from the one numbered `place` on.
+    """
 
     lane: int
     start: int
     tokens: Sequence[int]
     num_rows: int
+    view: View | None = None
+    place: int = 0
 
 
 class EngineError(Exception):
@@ -143,6 +149,46 @@ class Sampler(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image, decoded: rows of pixels, three bytes each."""
+
+    width: int
+    height: int
+    rgb: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """A sound, decoded: one channel of 32-bit floats, at the rate that was asked for."""
+
+    samples: bytes = field(repr=False)
+
+
+class Projector(Protocol):
+    """What gives a model eyes or ears. `lay_out` may be called from any thread, `encode` from one."""
+
+    sees: bool
+    hears: bool
+    sample_rate: int  # that sounds must have
+
+    def lay_out(self, medium: Picture | Sound) -> list[int | View]:
+        """The tokens and views that a medium becomes in a prompt.
+
+        Raises:
+            EngineError: the model cannot take it.
+        """
+
+    def encode(self, view: View) -> None:
+        """Computes the view's embeddings. Takes seconds.
+
+        Raises:
+            EngineError: it cannot be done.
+        """
+
+    def close(self) -> None: ...
+
+
 class Stowed(Protocol):
     """A lane's cells, as only the engine that stowed them can read."""
 
@@ -157,6 +203,10 @@ class Engine(Protocol):
 
     @property
     def embedder(self) -> Embedder: ...
+
+    @property
+    def projector(self) -> Projector | None:
+        """What `look_through` was given."""
 
     @property
     def controls(self) -> Sequence[Control]:
@@ -176,7 +226,7 @@ class Engine(Protocol):
     def decode(self, slices: Sequence[Slice]) -> None:
         """Computes all slices; logits rows then count the tokens that wanted them, in order.
 
-        Only where `facts.can_generate`.
+        A slice of a view comes alone. Only where `facts.can_generate`.
 
         Raises:
             Interrupted: nothing was kept of any slice.
@@ -211,6 +261,13 @@ class Engine(Protocol):
 
     def adopt(self, name: str, fd: int) -> None:
         """Loads an adapter of the model from a descriptor, which stays the caller's to close.
+
+        Raises:
+            EngineError: it cannot be used; the model is as it was.
+        """
+
+    def look_through(self, fd: int) -> None:
+        """Loads a projector from a descriptor, which stays the caller's to close.
 
         Raises:
             EngineError: it cannot be used; the model is as it was.

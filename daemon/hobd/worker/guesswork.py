@@ -33,7 +33,7 @@ class Guesswork:
 
     def meet(self, sequence: Sequence) -> None:
         """From now on it may be guessed for."""
-        if self._drafter is not None:
+        if self._drafter is not None and not sequence.views:  # the draft model cannot see
             sequence.shadow = Shadow(sequence.tokens, self._drafter.vocabulary, self._trust)
 
     def leave(self, sequence: Sequence) -> None:

@@ -10,14 +10,17 @@ import bisect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import msgspec
 
 from hobd.wire import messages as m
 from hobd.worker.adapters import Adapters
 from hobd.worker.answer import Answer
+from hobd.worker.beholder import Beholder
 from hobd.worker.conversation import Conversation, messages_of
 from hobd.worker.engine import ConstraintUnusable, Engine, Sampler
+from hobd.worker.gallery import Gallery, views_of
 from hobd.worker.infill import INSTRUCTION, lay_out, question
 from hobd.worker.lookup import Lookup
 from hobd.worker.refusal import Refusal
@@ -26,6 +29,7 @@ from hobd.worker.template import Renderer, TemplateError, template_digest
 from hobd.worker.variants import domain_of
 from hobd.worker.vector_intake import vector_job
 from hobd.worker.vector_job import VectorJob
+from hobd.worker.views import View, words
 from hobd.worker.voice import Voice
 
 # What a reply may have, beside its head, to be no breach of the contract; and the most of it a token takes.
@@ -42,6 +46,7 @@ class _Prepared:
     template_sha256: str
     notices: list[m.Notice] = field(default_factory=list)
     text: str = field(default="", repr=False)  # of a conversation, as it was rendered
+    views: dict[int, View] = field(default_factory=dict, repr=False)  # by their first token
 
 
 class Intake:
@@ -56,6 +61,7 @@ class Intake:
         submit: Callable[[Answer | VectorJob], None],
         cancel: Callable[[int], None],
         adapters: Adapters | None = None,
+        gallery: Gallery | None = None,
     ) -> None:
         self._engine = engine
         self._adapters = adapters or Adapters()
@@ -66,11 +72,15 @@ class Intake:
         template = engine.facts.template
         self._template_sha256 = template_digest(template) if template else ""
         self._voice = Voice(template or "", engine)
-        self._conversation = Conversation(engine, renderer, self._voice)
+        self._gallery = gallery or Gallery(None, None)
+        self._conversation = Conversation(engine, renderer, self._voice, self._gallery)
+        self._beholder = Beholder(engine.projector) if engine.projector is not None else None
 
     def on_message(self, message: m.Message) -> None:
         """Handles one message from the broker; whatever goes wrong is that request's refusal alone."""
         if isinstance(message, m.Cancel):
+            if self._beholder is not None:
+                self._beholder.cancel(message.id)
             self._cancel(message.id)
             return
         if not isinstance(message, m.Submit | m.Tokenize | m.Detokenize | m.Render):
@@ -103,7 +113,8 @@ class Intake:
                 pieces = b"".join(self._engine.piece(token) for token in message.tokens)
                 self._send(m.Text(message.id, pieces.decode("utf-8", "replace")))
             case m.Render():
-                text, tokens = self._conversation.render(message.prompt, messages_of(message.prompt))
+                laid = self._gallery.lay_out(message.prompt.media)
+                text, tokens = self._conversation.render(message.prompt, messages_of(message.prompt), laid)
                 self._send(m.Rendered(message.id, text, len(tokens), self._template_sha256))
 
     def _take_submit(self, request: m.Submit) -> None:
@@ -136,6 +147,7 @@ class Intake:
             domain=domain_of(variant, request.domain),
             caller=request.caller,
             variant=variant,
+            views=prepared.views,
         )
         if len(sequence.tokens) > self._available:
             raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")
@@ -147,22 +159,37 @@ class Intake:
             speech = self._voice.speech(request, prepared.text, len(prepared.tokens))
         answer = Answer(sequence, sampler, limits, now_ns=now_ns, speech=speech)
         answer.replay(told, self._engine.piece)
+        admit = partial(self._admit, answer, prepared)
+        if self._beholder is None or not prepared.views:
+            admit("", False)
+        else:  # until that is done, who dies dies of it
+            self._beholder.behold(request.id, sequence.domain, prepared.views.values(), admit)
+
+    def _admit(self, answer: Answer, prepared: _Prepared, problem: str, is_cancelled: bool) -> None:
+        """Hands an answer to the loop, when all that its prompt shows has been seen. From either thread."""
+        id = answer.sequence.id
+        if problem:
+            self._send(m.Refused(id, "InvalidRequest", problem[:1000]))
+            return
         self._send(
             m.Admitted(
-                request.id,
+                id,
                 len(prepared.tokens),
                 prepared.num_dropped,
                 prepared.template_sha256,
                 prepared.notices,
+                len(prepared.tokens) - len(words(prepared.tokens)),
             )
         )
+        answer.is_cancelled = is_cancelled
         self._submit(answer)
 
     def _new_sampler(self, request: m.Submit, prepared: _Prepared, told: list[int]) -> Sampler | None:
         """A sampler that has seen the prompt and what was told of the answer."""
         prompt, new_sampler = request.prompt, self._engine.new_sampler
+        said = words(prepared.tokens) if prepared.views else prepared.tokens
         try:
-            sampler = new_sampler(request.sampling, prepared.tokens, self._constraint(request, prepared))
+            sampler = new_sampler(request.sampling, said, self._constraint(request, prepared))
         except ConstraintUnusable as error:
             raise Refusal("InvalidRequest", str(error)) from None
         except TemplateError as error:
@@ -170,7 +197,7 @@ class Intake:
         if isinstance(prompt, m.ChatPrompt):
             free = sampler
             if request.constraint is not None:  # the answer has a shape, and its reasoning has none
-                free = new_sampler(request.sampling, prepared.tokens)
+                free = new_sampler(request.sampling, said)
             sampler = self._voice.reasoning_sampler(sampler, free, prompt, prepared.text)
         if sampler is not None:
             for token in told:
@@ -213,10 +240,11 @@ class Intake:
 
     def _prepare_chat(self, prompt: m.ChatPrompt, request: m.Submit) -> _Prepared:
         messages = messages_of(prompt)
-        text, whole = self._conversation.render(prompt, messages)
+        laid = self._gallery.lay_out(prompt.media)
+        text, whole = self._conversation.render(prompt, messages, laid)
         if len(whole) <= self._available or request.truncation != "drop_oldest_messages":
             self._check_fits(len(whole))
-            return _Prepared(whole, 0, self._template_sha256, text=text)
+            return _Prepared(whole, 0, self._template_sha256, text=text, views=views_of(whole, laid))
         # The system prompt and the last message always stay; how many of the oldest others must go?
         first = next(
             (i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages)
@@ -224,14 +252,16 @@ class Intake:
         target = self._target(request)
 
         def tokens_without(num_dropped: int) -> list[int]:
-            return self._conversation.render(prompt, messages[:first] + messages[first + num_dropped :])[1]
+            kept = messages[:first] + messages[first + num_dropped :]
+            return self._conversation.render(prompt, kept, laid)[1]
 
         candidates = range(1, len(messages) - first)
         found = bisect.bisect_left(candidates, True, key=lambda n: len(tokens_without(n)) <= target)
         if found == len(candidates):
             self._check_fits(len(tokens_without(len(candidates))))  # the last message alone may still fit
         kept = tokens_without(min(found + 1, len(candidates)))
-        return _Prepared(kept, len(whole) - len(kept), self._template_sha256, text=text)
+        num_dropped = len(whole) - len(kept)
+        return _Prepared(kept, num_dropped, self._template_sha256, text=text, views=views_of(kept, laid))
 
     def _prepare_infill(self, prompt: m.InfillPrompt, request: m.Submit) -> _Prepared:
         facts = self._engine.facts

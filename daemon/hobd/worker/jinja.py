@@ -7,6 +7,7 @@ processes, because the template is as hostile as the file it came from. The only
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
@@ -25,6 +26,9 @@ from hobd.worker.renderer import MAX_OUTPUT_BYTES, RESERVED_NAMES, Ask, Done, Fa
 # Ends the last message while it is rendered, so that the end can be found again whatever the template does
 # to spaces. The private-use characters keep it apart from what anyone writes.
 _MARK = "\ue000continue-here\ue000 "
+# A template without the word takes contents that are texts.
+_KNOWS_PARTS = re.compile(r"\btype\b")
+_PROBE = "hello there"
 
 
 class _Fault(Exception):
@@ -66,6 +70,8 @@ def _render(ask: Ask) -> str:
     messages = _conversation(ask.messages)
     if ask.continue_last:
         messages[-1] = _marked(messages[-1])
+    if _wants_parts(ask.template):
+        messages = [_in_parts(message) for message in messages]
     text = _bounded(template, _arguments(ask.arguments) | {
         "messages": messages,
         "tools": _decode(ask.tools or b"null") or None,
@@ -79,6 +85,25 @@ def _render(ask: Ask) -> str:
 @lru_cache(maxsize=8)
 def _compile(template: str) -> Template:
     return _ENVIRONMENT.from_string(template)
+
+
+@lru_cache(maxsize=8)
+def _wants_parts(source: str) -> bool:
+    """Whether it shows a message only if its content is a list, as templates of models that see may do."""
+    if _KNOWS_PARTS.search(source) is None:
+        return False
+    message = {"role": "user", "content": _PROBE}
+    return not _shows_probe(source, message) and _shows_probe(source, _in_parts(message))
+
+
+def _shows_probe(source: str, message: dict[str, Any]) -> bool:
+    variables = {"messages": [message], "add_generation_prompt": False, "bos_token": "", "eos_token": ""}
+    try:
+        return _PROBE in _bounded(_compile(source), variables | {"tools": None})
+    except MemoryError:
+        raise
+    except Exception:  # it has rules for messages that this one breaks, so nothing is learned
+        return False
 
 
 def _bounded(template: Template, variables: dict[str, Any]) -> str:
@@ -117,6 +142,11 @@ def _flat(message: dict[str, Any]) -> dict[str, Any]:
         return message
     texts = [text for part in parts if (text := _text_of(part)) is not None]
     return message | {"content": "".join(texts)} if len(texts) == len(parts) else message
+
+
+def _in_parts(message: dict[str, Any]) -> dict[str, Any]:
+    content = message.get("content")
+    return message | {"content": [{"type": "text", "text": content}]} if isinstance(content, str) else message
 
 
 def _text_of(part: object) -> str | None:

@@ -2,7 +2,7 @@
 
 Must be the only module that imports llama_cpp. The package's __init__ pulls in chat formats, disk
 caches and a server's worth of modules (a quarter of a second); the low-level bindings are one module.
-Used by llama_engine.py and sampling.py.
+Used by llama_engine.py, llama_projector.py and sampling.py.
 """
 
 from __future__ import annotations
@@ -53,6 +53,13 @@ def _on_log(level: int, text: bytes, _: int | None) -> None:
 
 # Kept alive here: llama.cpp holds on to the address alone.
 _LOG_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(_on_log)
+
+
+def import_mtmd() -> Any:
+    """The bindings of llama.cpp's eyes and ears, silenced. Loads a library: only for who has a projector."""
+    M = importlib.import_module("llama_cpp.mtmd_cpp")
+    M.mtmd_helper_log_set(ctypes.cast(_LOG_CALLBACK, L.llama_log_callback), None)
+    return M
 
 
 class AbortFlag:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from hobd.wire.messages import Constraint, Logprob, Sampling
-from hobd.worker.engine import EngineError, Facts, Slice, Stowed
+from hobd.worker.engine import EngineError, Facts, Projector, Slice, Stowed
 from hobd.worker.llama import AbortFlag, L
 from hobd.worker.llama_embedder import LlamaEmbedder
 from hobd.worker.variants import Variant
@@ -19,6 +19,8 @@ from hobd.worker.vocabulary import Vocabulary
 
 class LlamaEncoder(Vocabulary):
     """Implements the Engine protocol for a model whose `facts.can_generate` is False."""
+
+    projector: Projector | None = None
 
     def __init__(self, model: Any, facts: Facts) -> None:
         super().__init__(L.llama_model_get_vocab(model))
@@ -61,6 +63,9 @@ class LlamaEncoder(Vocabulary):
         self._refuse()
 
     def adopt(self, name: str, fd: int) -> None:
+        self._refuse()
+
+    def look_through(self, fd: int) -> None:
         self._refuse()
 
     def become(self, variant: Variant) -> None:

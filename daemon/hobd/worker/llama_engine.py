@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,8 +23,11 @@ from hobd.worker.engine import EngineError, Facts, FileUnusable, Interrupted, Me
 from hobd.worker.lexicon import read_lexicon
 from hobd.worker.llama import AbortFlag, L
 from hobd.worker.llama_adapters import LlamaAdapters
+from hobd.worker.llama_batch import TokenBatch, ViewBatch
 from hobd.worker.llama_embedder import DECODER_BATCH_TOKENS, LlamaEmbedder, vector_facts
 from hobd.worker.llama_encoder import LlamaEncoder
+from hobd.worker.llama_projector import ROPES_OF_FOUR, LlamaProjector
+from hobd.worker.positions import Grid, Positions
 from hobd.worker.sampling import ChainSampler, ConstrainedSampler, is_greedy, logprob_of
 from hobd.worker.variants import Variant
 from hobd.worker.vocabulary import Vocabulary, special_text, spell
@@ -64,7 +67,10 @@ class LlamaEngine(Vocabulary):
         facts = _facts(model, context, self._vocab, context_tokens, settings)
         self.facts = replace(facts, **vector_facts(model, context), affixes=self.affixes, fim=self.fim)
         self._grammars = Grammars(partial(read_lexicon, self._vocab))
-        self._batch = _Batch(settings.batch_tokens)
+        self._batch = TokenBatch(settings.batch_tokens)
+        self._positions = Positions()
+        self._num_position_rows = 4 if L.llama_model_rope_type(model) in ROPES_OF_FOUR else 1
+        self.projector: LlamaProjector | None = None
         self._adapters = LlamaAdapters(model, context)
         self._abort = AbortFlag()
         self._abort.attach(context)
@@ -80,11 +86,13 @@ class LlamaEngine(Vocabulary):
     # ------------------------------------------------------------------ steps
 
     def decode(self, slices: Sequence[Slice]) -> None:
-        batch = self._batch
-        batch.fill(slices)
-        status = llama.decode(self._context, batch.struct)
+        if slices[0].view is not None:
+            status = self._decode_view(slices[0])
+        else:
+            self._batch.fill(slices, self._positions)
+            status = llama.decode(self._context, self._batch.struct)
         if status == 0:
-            self._num_rows = batch.num_rows
+            self._num_rows = sum(piece.num_rows for piece in slices)
             return
         self._num_rows = 0
         self._roll_back(slices)
@@ -94,33 +102,62 @@ class LlamaEngine(Vocabulary):
             raise MemoryShort("the KV cache has no room for the next step")
         raise EngineError(f"llama_decode failed with {status}: {llama.last_errors()}")
 
+    def _decode_view(self, piece: Slice) -> int:
+        view = piece.view
+        assert view is not None
+        first = self._positions.of(piece.lane, piece.start)
+        batch = ViewBatch(piece, first, self._num_position_rows)
+        if not view.is_causal:
+            L.llama_set_causal_attn(self._context, False)
+        try:
+            status: int = llama.decode(self._context, batch.struct)
+        finally:
+            if not view.is_causal:
+                L.llama_set_causal_attn(self._context, True)
+        if status == 0 and view.grid is not None:
+            self._positions.note(piece.lane, Grid(piece.start, len(view), view.num_positions))
+        return status
+
     def forget(self, lane: int) -> None:
         L.llama_memory_seq_rm(self._memory, lane, -1, -1)
+        self._positions.cut(lane, 0)
 
     def length(self, lane: int) -> int:
-        return int(L.llama_memory_seq_pos_max(self._memory, lane)) + 1
+        return self._positions.length(lane, int(L.llama_memory_seq_pos_max(self._memory, lane)))
 
     def trim(self, lane: int, length: int) -> None:
-        L.llama_memory_seq_rm(self._memory, lane, length, -1)
+        L.llama_memory_seq_rm(self._memory, lane, self._positions.of(lane, length), -1)
+        self._positions.cut(lane, length)
 
     def copy(self, source: int, target: int, count: int) -> None:
-        L.llama_memory_seq_cp(self._memory, source, target, 0, count)
+        L.llama_memory_seq_cp(self._memory, source, target, 0, self._positions.of(source, count))
+        self._positions.fill(target, self._positions.grids(source), count)
 
-    def stow(self, lane: int) -> npt.NDArray[np.uint8]:
+    def stow(self, lane: int) -> _StowedLane:
         stowed = np.empty(L.llama_state_seq_get_size(self._context, lane), np.uint8)
         written = L.llama_state_seq_get_data(self._context, _bytes_of(stowed), len(stowed), lane)
         if written != len(stowed):
             raise EngineError(f"llama.cpp stowed {written} of {len(stowed)} bytes of a lane")
-        return stowed
+        return _StowedLane(stowed, self._positions.grids(lane))
 
     def fetch(self, stowed: Any, lane: int, count: int) -> None:
-        if not L.llama_state_seq_set_data(self._context, _bytes_of(stowed), len(stowed), lane):
+        cells = stowed.cells
+        if not L.llama_state_seq_set_data(self._context, _bytes_of(cells), len(cells), lane):
             raise EngineError(f"llama.cpp cannot fetch a stowed lane: {llama.last_errors()}")
+        self._positions.fill(lane, stowed.grids, self.facts.total_cells)
         if self.facts.shares_parts:
             self.trim(lane, count)
 
     def adopt(self, name: str, fd: int) -> None:
         self._adapters.adopt(name, fd)
+
+    def look_through(self, fd: int) -> None:
+        self.projector = LlamaProjector(
+            self._model,
+            fd,
+            batch_tokens=self.facts.batch_tokens,
+            num_threads=max(1, self.facts.num_threads // 2),  # the other half goes on with answers
+        )
 
     def become(self, variant: Variant) -> None:
         self._adapters.apply(variant)
@@ -138,7 +175,8 @@ class LlamaEngine(Vocabulary):
     def _roll_back(self, slices: Sequence[Slice]) -> None:
         """Removes the cells that a failed decode left behind, so that the same slices can come again."""
         for piece in slices:
-            if not L.llama_memory_seq_rm(self._memory, piece.lane, piece.start, -1):
+            first = self._positions.of(piece.lane, piece.start)
+            if not L.llama_memory_seq_rm(self._memory, piece.lane, first, -1):
                 # Recurrent memory cannot step back; only a lane that starts anew is sound.
                 raise EngineError("this model's memory cannot take back an unfinished step")
 
@@ -179,46 +217,22 @@ class LlamaEngine(Vocabulary):
 
     def close(self) -> None:
         self.embedder.close()
+        if self.projector is not None:
+            self.projector.close()
         L.llama_free(self._context)
         L.llama_model_free(self._model)
 
 
-class _Batch:
-    """A llama_batch over NumPy arrays, allocated once; filling it is a few slice assignments."""
+@dataclass(frozen=True, slots=True)
+class _StowedLane:
+    """A lane's cells as llama.cpp writes them, and which of them are pictures'."""
 
-    def __init__(self, capacity: int) -> None:
-        self._tokens = np.zeros(capacity, np.int32)
-        self._positions = np.zeros(capacity, np.int32)
-        self._lanes = np.zeros(capacity, np.int32)
-        self._wanted = np.zeros(capacity, np.int8)
-        self._ones = np.ones(capacity, np.int32)
-        # seq_id is an array of pointers, one for each token, to its (single) lane.
-        self._lane_pointers = self._lanes.ctypes.data + 4 * np.arange(capacity, dtype=np.uint64)
-        self._steps = np.arange(capacity, dtype=np.int32)
-        self.num_rows = 0
-        self.struct = L.llama_batch()
-        self.struct.token = self._tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        self.struct.pos = self._positions.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        self.struct.n_seq_id = self._ones.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        self.struct.seq_id = self._lane_pointers.ctypes.data_as(
-            ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))
-        )
-        self.struct.logits = self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
+    cells: npt.NDArray[np.uint8]
+    grids: tuple[Grid, ...]
 
-    def fill(self, slices: Sequence[Slice]) -> None:
-        end = 0
-        rows = 0
-        for piece in slices:
-            begin, end = end, end + len(piece.tokens)
-            self._tokens[begin:end] = piece.tokens
-            self._positions[begin:end] = self._steps[: end - begin] + piece.start
-            self._lanes[begin:end] = piece.lane
-            self._wanted[begin:end] = 0
-            if piece.num_rows:
-                self._wanted[end - piece.num_rows : end] = 1
-                rows += piece.num_rows
-        self.struct.n_tokens = end
-        self.num_rows = rows
+    @property
+    def nbytes(self) -> int:
+        return self.cells.nbytes
 
 
 # ---------------------------------------------------------------------- loading

@@ -7,6 +7,10 @@ How good the guesses are is known even while none is computed: what was foretold
 
 from __future__ import annotations
 
+from itertools import takewhile
+
+from hobd.worker.views import is_word
+
 # A guess is made where the last so many tokens occurred before.
 _GRAM = 3
 # Older parts of a long prompt are not searched.
@@ -36,7 +40,9 @@ class Lookup:
     def propose(self, limit: int) -> list[int]:
         """At most `limit` tokens that may come next."""
         self._read()
-        return [] if self._at is None or limit < 1 else self._tokens[self._at : self._at + limit]
+        if self._at is None or limit < 1:
+            return []
+        return list(takewhile(is_word, self._tokens[self._at : self._at + limit]))  # nobody says a picture
 
     def _read(self) -> None:
         """Takes in the tokens that came since the last time."""

@@ -134,6 +134,9 @@ class Loop:
                     self._ends.append(end)
             else:
                 self._answers[item.sequence.id] = item
+                if item.is_cancelled:
+                    self._end(item, EndReason.CANCELLED)
+                    continue
                 self._guesswork.meet(item.sequence)
                 self._scheduler.submit(item.sequence)
         return True
@@ -162,7 +165,8 @@ class Loop:
             sequence = work.sequence
             if self._answers[sequence.id].start(now_ns):
                 self._begun.append(sequence.id)
-            slices.append(Slice(sequence.lane or 0, work.start, work.tokens, work.num_rows))
+            view, place = work.view or (None, 0)
+            slices.append(Slice(sequence.lane or 0, work.start, work.tokens, work.num_rows, view, place))
         if self._begun:
             self._emit()  # before the decode: whoever makes it die is then known to have had a lane
         self._in_prefill = frozenset(work.sequence.id for work in plan.work if work.is_prompt)

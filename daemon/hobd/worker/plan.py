@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from hobd.worker.lanes import Change
 from hobd.worker.sequence import EndReason, Sequence, State
+from hobd.worker.views import View
 
 # llama.cpp computes so many rows as it computes one.
 _MOST_AS_ONE = 8
@@ -37,6 +38,11 @@ class Work:
     @property
     def is_prompt(self) -> bool:
         return self.count > 1 and not self.drafts
+
+    @property
+    def view(self) -> tuple[View, int] | None:
+        """What it computes instead of words, and from which of its tokens on."""
+        return self.sequence.view_at(self.start)
 
     @property
     def tokens(self) -> list[int]:
@@ -82,7 +88,7 @@ def next_token(sequence: Sequence, drafts: Tokens[int] = ()) -> Work:
 
 
 def chunk(sequence: Sequence, limit: int, *, halts: bool = False) -> Work:
-    """As much of a prompt as the limit allows; its last token wants logits.
+    """As much of a prompt as the limit allows, words or a part of one view; its last token wants logits.
 
     `halts`: the last token comes in a step of its own. Only what is wholly part of a prompt and leaves its
     last token to compute is of use to whom asks the same again.
@@ -90,9 +96,21 @@ def chunk(sequence: Sequence, limit: int, *, halts: bool = False) -> Work:
     left = len(sequence.tokens) - sequence.num_computed
     if sequence.num_generated:
         limit = min(limit, _as_before(sequence))
+    limit = min(limit, sequence.num_alike)
     if halts and 1 < left <= limit + 1:
         return Work(sequence, sequence.num_computed, left - 1, 0, halts=True)
     return Work(sequence, sequence.num_computed, min(limit, left), int(limit >= left))
+
+
+def next_view(sequence: Sequence, limit: int) -> Work | None:
+    """As much of the view that comes next as the limit allows; None if that is nothing."""
+    seen = sequence.view_at(sequence.num_computed)
+    assert seen is not None
+    if limit < (len(seen[0]) if seen[0].is_whole else 1):
+        return None
+    left = len(sequence.tokens) - sequence.num_computed
+    count = min(limit, sequence.num_alike)
+    return Work(sequence, sequence.num_computed, count, int(count == left))
 
 
 def _as_before(sequence: Sequence) -> int:

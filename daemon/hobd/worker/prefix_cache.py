@@ -26,6 +26,7 @@ from functools import partial
 
 from hobd.worker.sequence import Sequence, State
 from hobd.worker.stash import Entry, Stash
+from hobd.worker.views import before_view
 
 #: Shorter common beginnings cost more to book than to compute.
 MIN_SHARED_TOKENS = 16
@@ -195,7 +196,8 @@ class PrefixCache:
             # What runs comes first: of two equally long matches, sharing with it takes no further cells.
             for other in running:
                 if other.lane is not None and other.domain == domain:
-                    yield Match(min(self._common(sequence, other.tokens), other.num_computed), other.lane)
+                    shared = min(self._common(sequence, other.tokens), other.num_computed)
+                    yield Match(before_view(sequence.tokens, shared), other.lane)
             for lane, entry in self._entries.items():
                 if entry.domain == domain:
                     yield Match(self._common(sequence, entry.tokens), lane)
@@ -206,11 +208,12 @@ class PrefixCache:
                     yield Match(shared, None, key, length)
 
     def _common(self, sequence: Sequence, tokens: list[int]) -> int:
-        """Tokens that both begin with, without the sequence's last; 0 if too few to share."""
+        """Tokens that both begin with, without the sequence's last and views that are cut; 0 if too few."""
         head = self._min_shared
         if sequence.tokens[:head] != tokens[:head]:
             return 0
-        return min(common_prefix(sequence.tokens, tokens), len(sequence.tokens) - 1)
+        shared = min(common_prefix(sequence.tokens, tokens), len(sequence.tokens) - 1)
+        return before_view(sequence.tokens, shared)
 
     def _idle(self, lane: int) -> int:
         return self._num_uses - self._entries[lane].used_at + 1

@@ -1,11 +1,12 @@
-"""The processes for templates and grammars: a zygote that knows the libraries, and the child it forks.
+"""The processes for what may kill who does it: a zygote that knows the libraries, and the child it forks.
 
-Must hold no descriptor but its own socket, and must end with the worker. A template or a grammar can
-kill the child; the zygote never sees one, so there is always another child. Started by template.py.
+Must hold no descriptor but its own socket, and must end with the worker. A template, a grammar or an image
+can kill the child; the zygote never sees one, so there is always another child. Started by expendable.py:
+one zygote for templates and grammars (template.py), and one for media (darkroom.py).
 
     worker ──control── zygote         one byte: "the child is dead or to be killed, fork another"
        │                 │ forks      back: its pid, how the last one ended, and a new data socket
-       └─────data────  child          Ask or Trial, then Done or Failed; one socket for one child,
+       └─────data────  child          a question, then its answer or Failed; one socket for one child,
                                       so that half a frame of a dead child cannot confuse the next
 """
 
@@ -19,7 +20,7 @@ import signal
 import socket
 import struct
 from collections.abc import Callable
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, Union
 
 import msgspec
 
@@ -82,9 +83,8 @@ class Failed(Value, frozen=True, tag="failed"):
 
 
 #: Who answers which question.
-Responders = dict[type[Value], Callable[[Any], Done | Failed]]
+Responders = dict[type[Value], Callable[[Any], Value]]
 _ENCODER = msgspec.msgpack.Encoder()
-_ASKED: msgspec.msgpack.Decoder[Ask | Trial] = msgspec.msgpack.Decoder(Ask | Trial)
 
 
 def frame(value: Value) -> bytes:
@@ -95,19 +95,23 @@ def frame(value: Value) -> bytes:
 # ------------------------------------------------------------------ zygote
 
 
-def run_zygote(control: socket.socket, worker_pid: int) -> NoReturn:
+def run_zygote(control: socket.socket, worker_pid: int, learn: Callable[[], Responders]) -> NoReturn:
     """Forks one child after another until the worker goes. Never returns into its caller's stack."""
     try:
         _shed_inheritance(control.fileno())
         die_with_parent(worker_pid)
-        # Imported here: the worker never pays for it, and each child is born with it.
-        from hobd.worker import constraint, jinja
-
-        jinja.warm_up()
-        constraint.warm_up()
-        _breed(control, {Ask: jinja.respond, Trial: constraint.rehearse})
+        _breed(control, learn())
     except BaseException:  # there is no one to tell, and above this frame lies the worker's own stack
         os._exit(1)
+
+
+def learn_templates() -> Responders:
+    """Imported here: the worker never pays for it, and each child is born with it."""
+    from hobd.worker import constraint, jinja
+
+    jinja.warm_up()
+    constraint.warm_up()
+    return {Ask: jinja.respond, Trial: constraint.rehearse}
 
 
 def _breed(control: socket.socket, responders: Responders) -> NoReturn:
@@ -164,9 +168,10 @@ def _run_child(sock: socket.socket, zygote_pid: int, responders: Responders) -> 
 
 def _answer_all(sock: socket.socket, responders: Responders) -> None:
     stream = sock.makefile("rb")
+    asked: msgspec.msgpack.Decoder[Value] = msgspec.msgpack.Decoder(Union[tuple(responders)])  # noqa: UP007
     while len(head := stream.read(LENGTH.size)) == LENGTH.size:
         _limit_next_answer()
-        ask = _ASKED.decode(stream.read(LENGTH.unpack(head)[0]))
+        ask = asked.decode(stream.read(LENGTH.unpack(head)[0]))
         sock.sendall(frame(responders[type(ask)](ask)))
 
 

@@ -23,11 +23,11 @@ from collections.abc import Sequence as Tokens
 from dataclasses import asdict
 
 from hobd.wire.messages import Tally
-from hobd.worker.counts import Counts
 from hobd.worker.drafting import Drafting
 from hobd.worker.lanes import Lanes
 from hobd.worker.pace import Pace
-from hobd.worker.plan import Plan, Sampled, Work, chunk, next_token, num_tokens
+from hobd.worker.places import Places
+from hobd.worker.plan import Plan, Sampled, Work, chunk, next_token, next_view, num_tokens
 from hobd.worker.prefix_cache import MIN_SHARED_TOKENS, PrefixCache
 from hobd.worker.sequence import EndReason, Sequence, State, lanes_of
 from hobd.worker.turns import Turns
@@ -66,7 +66,6 @@ class Scheduler:
             raise ValueError(f"a batch of {batch_tokens} cannot hold a token for each of {num_lanes} lanes")
         self.total_cells = total_cells
         self.context_tokens = context_tokens
-        self._num_lanes = num_lanes
         self._batch_tokens = batch_tokens
         self._is_end = is_end
         self._cache = PrefixCache(min_shared, stash_bytes, shares_parts=shares_parts)
@@ -78,10 +77,9 @@ class Scheduler:
         self._turns = Turns(patience_steps)
         self._variants = Variants()
         self._sequences: dict[int, Sequence] = {}
-        self._queued: list[Sequence] = []
-        self._running: list[Sequence] = []
+        self._places = Places(num_lanes, lanes=self._lanes, cache=self._cache, turns=self._turns)
         self._arrivals = 0
-        self._counts = Counts()
+        self._has_looked = False  # the last step was a view's
 
     # ------------------------------------------------------------------ what comes in
 
@@ -99,27 +97,22 @@ class Scheduler:
         sequence.arrival = self._arrivals
         self._sequences[sequence.id] = sequence
         self._variants.enter(sequence.variant)
-        self._enqueue(sequence)
+        self._places.enqueue(sequence)
 
     def finish(self, id: int) -> bool:
         """Ends a sequence wherever it is, for a reason of the caller's. False if it is not here."""
         sequence = self._sequences.pop(id, None)
         if sequence is None:
             return False
-        if sequence.state is State.QUEUED:
-            self._queued.remove(sequence)
-        else:
-            self._running.remove(sequence)
-            self._lanes.leave(sequence)
+        self._places.leave(sequence)
         self._variants.leave(sequence.variant)
-        sequence.state = State.ENDED
         return True
 
     # ------------------------------------------------------------------ one step
 
     def plan(self) -> Plan | None:
         """The next step, or None when there is nothing to compute."""
-        self._turns.note_step(self._queued)
+        self._turns.note_step(self._places.queued)
         self._lanes.stow_idle()
         work = self._plan_work()
         has_room = self._lanes.make_room(num_tokens(work))
@@ -165,9 +158,9 @@ class Scheduler:
         """The engine found no room: what is cached goes, then the last in rank. False if it is alone."""
         if self._lanes.empty_cache():
             return True
-        if len(self._running) < 2:
+        if len(self._places.running) < 2:
             return False
-        self._preempt(self._last_in_rank())
+        self._places.preempt_last()
         return True
 
     # ------------------------------------------------------------------ what others may look at
@@ -175,13 +168,13 @@ class Scheduler:
     def tally(self, num_threads: int = 0, vectors: tuple[int, int] = (0, 0)) -> Tally:
         """How full it is and what it has done; `vectors` are jobs that run and wait beside the answers."""
         return Tally(
-            num_running=len(self._running) + vectors[0],
-            num_queued=len(self._queued) + vectors[1],
+            num_running=len(self._places.running) + vectors[0],
+            num_queued=len(self._places.queued) + vectors[1],
             num_threads=num_threads,
             used_cells=self._cells.used,
-            cached_cells=self._lanes.num_cached(lanes_of(self._running)),
+            cached_cells=self._lanes.num_cached(lanes_of(self._places.running)),
             stash_bytes=self._cache.stash.num_bytes,
-            **asdict(self._counts),
+            **asdict(self._places.counts),
         )
 
     def check(self, length: Callable[[int], int] | None = None) -> None:
@@ -189,12 +182,10 @@ class Scheduler:
 
         For tests and idle moments, when no changes are left to carry out.
         """
-        assert len(self._running) <= self._num_lanes
-        assert len(self._sequences) == len(self._queued) + len(self._running)
-        assert all(s.num_computed == 0 and s.lane is None for s in self._queued)
-        assert all(s.num_computed < len(s.tokens) <= self.context_tokens for s in self._running)
-        assert all(self._cells.length(s.lane or 0) == s.num_computed for s in self._running)
-        self._lanes.check(lanes_of(self._running))
+        assert len(self._sequences) == len(self._places.queued) + len(self._places.running)
+        assert all(s.num_computed < len(s.tokens) <= self.context_tokens for s in self._places.running)
+        self._places.check()
+        self._lanes.check(lanes_of(self._places.running))
         if length is not None:
             assert all(self._cells.length(lane) == length(lane) for lane in range(self._lanes.num_lanes))
 
@@ -203,37 +194,54 @@ class Scheduler:
     def _plan_work(self) -> list[Work]:
         """Work of one variant. The second time round has the room that those who made way left behind."""
         for variant in 2 * self._variants.turns():
-            work = self._plan_prefill(variant, self._plan_decode(variant))
+            work = self._plan_view(variant) or self._plan_prefill(variant, self._plan_decode(variant))
             if work:
                 self._variants.note_step(variant, min(piece.sequence.priority for piece in work))
                 return work
         return []
 
+    def _plan_view(self, variant: Variant) -> list[Work]:
+        """A piece of a view has a step of its own: embeddings and tokens cannot share one. Every other step
+        is for those who wait for words."""
+        running = [s for s in self._places.running if s.variant == variant]
+        looking = [s for s in running if s.looks_next]
+        if not looking or (self._has_looked and len(looking) < len(running)):
+            self._has_looked = False
+            return []
+        limit = min(self._batch_tokens, self._places.cells_left(0))
+        work = next_view(min(looking, key=self._turns.key), limit)
+        self._has_looked = work is not None
+        return [work] if work else []
+
     def _plan_decode(self, variant: Variant) -> list[Work]:
         """One token for each answer under way; the last in rank make room where there is none."""
         while True:
-            answering = [s for s in self._running if s.state is State.DECODE and s.variant == variant]
-            if len(answering) <= self._cells.free or len(answering) <= self._cells_left(0):
+            answering = [s for s in self._places.running if s.state is State.DECODE and s.variant == variant]
+            if len(answering) <= self._cells.free or len(answering) <= self._places.cells_left(0):
                 break
-            self._preempt(self._last_in_rank())
-        if len(answering) < len(self._running) or self._queued:
+            self._places.preempt_last()
+        if len(answering) < len(self._places.running) or self._places.queued:
             return [next_token(sequence) for sequence in answering]  # the time for guesses is others'
         return self._drafting.plan(answering, min(self._cells.free, self._batch_tokens))
 
     def _plan_prefill(self, variant: Variant, work: list[Work]) -> list[Work]:
         """Adds chunks of prompts, those begun and new ones by turns, to the answers' next tokens."""
-        order = [s for s in self._running if s.state is State.PREFILL and s.variant == variant]
-        if self._queued and self._may_admit():
-            order += self._queued
+        order = [
+            s
+            for s in self._places.running
+            if s.state is State.PREFILL and s.variant == variant and not s.looks_next
+        ]
+        if self._places.may_admit():
+            order += self._places.queued
         order.sort(key=self._turns.key)
         chunks: list[Work] = []
         # Who comes later in the order has no greater budget.
         while order and (budget := self._budget(order[0], len(work), num_tokens(chunks))) > 0:
             sequence = order.pop(0)
             if sequence.state is State.QUEUED:
-                if self._cache.is_awaited(sequence, self._running):
+                if self._cache.is_awaited(sequence, self._places.running):
                     continue
-                is_admitted = sequence.variant == variant and self._admit(sequence)
+                is_admitted = sequence.variant == variant and self._places.admit(sequence)
                 # Who made way for it had been given a token.
                 work = [piece for piece in work if piece.sequence.state is State.DECODE]
                 if not is_admitted:
@@ -241,8 +249,8 @@ class Scheduler:
                     order = [other for other in order if other.state is State.PREFILL]
                     continue
                 order.sort(key=self._turns.key)  # its caller has been served now
-            budget = min(budget, self._cells_left(num_tokens(work, chunks)))
-            if budget > 0:
+            budget = min(budget, self._places.cells_left(num_tokens(work, chunks)))
+            if budget > 0 and not sequence.looks_next:
                 chunks.append(chunk(sequence, budget, halts=not self._cache.shares_parts))
         return self._turns.without_hindrance(work + chunks)
 
@@ -250,46 +258,9 @@ class Scheduler:
         """Tokens of this prompt that batch and politeness allow beside so many of answers and prompts."""
         budget = self._batch_tokens - num_answers - planned
         # One is polite to one's own class and better ones, of whatever variant; the others may well wait.
-        if any(s.state is State.DECODE and s.standing <= sequence.standing for s in self._running):
+        if any(s.state is State.DECODE and s.standing <= sequence.standing for s in self._places.running):
             budget = min(budget, self.pace.chunk_tokens - planned)
         return budget
-
-    def _cells_left(self, planned: int) -> int:
-        """Cells that no running sequence holds and no other work of this step will take."""
-        return self.total_cells - self._cells.held_by(lanes_of(self._running)) - planned
-
-    # ------------------------------------------------------------------ admission
-
-    def _may_admit(self) -> bool:
-        """Whether a lane is free or can become free; spares a full worker the sorting of a long queue."""
-        if len(self._running) < self._num_lanes:
-            return True
-        return max(s.standing for s in self._running) > min(s.standing for s in self._queued)
-
-    def _admit(self, sequence: Sequence) -> bool:
-        """Gives it a lane if all its tokens fit; those of lesser standing make way, last in rank first."""
-        staying = [other for other in self._running if other.standing <= sequence.standing]
-        if not self._has_room(sequence, beside=staying):
-            return False
-        while not self._has_room(sequence, beside=self._running):
-            if len(self._running) == len(staying):
-                return False  # it matched what one of those held who made way
-            self._preempt(self._last_in_rank())
-        self._enter_lane(sequence)
-        return True
-
-    def _has_room(self, sequence: Sequence, *, beside: list[Sequence]) -> bool:
-        """Whether it gets a lane and all its tokens fit beside what the others are known to need."""
-        if len(beside) >= self._num_lanes:
-            return False
-        lanes = lanes_of(beside)
-        needed = self._cells.held_by(lanes) + sum(len(other.tokens) - other.num_computed for other in beside)
-        needed += len(sequence.tokens)
-        match = self._cache.find(sequence, self._running)
-        if match is not None and match.lane is not None:
-            needed -= match.count - self._cells.not_held_by(lanes, match.lane, match.count)
-        # Alone it may fill the cache to the brim; beside others one cell more leaves them a step.
-        return needed + (1 if beside else 0) <= self.total_cells
 
     # ------------------------------------------------------------------ steps of commit
 
@@ -305,7 +276,7 @@ class Scheduler:
         if work.drafts:
             assert sequence.lane is not None
             self._book(sequence, len(tokens))
-            self._counts.note_drafts(len(work.drafts), len(tokens) - 1)
+            self._places.counts.note_drafts(len(work.drafts), len(tokens) - 1)
             if len(tokens) < work.count:
                 self._lanes.trim(sequence.lane, sequence.num_computed)
         self._turns.charge(sequence.caller, len(tokens))
@@ -319,31 +290,3 @@ class Scheduler:
         if end is not None:
             self.finish(sequence.id)
         return Sampled(sequence, row, token, end, True)
-
-    # ------------------------------------------------------------------ lanes
-
-    def _enqueue(self, sequence: Sequence) -> None:
-        sequence.state = State.QUEUED
-        self._turns.note_queued(sequence)
-        self._queued.append(sequence)
-
-    def _enter_lane(self, sequence: Sequence) -> None:
-        self._queued.remove(sequence)
-        match = self._cache.find(sequence, self._running)
-        sequence.lane = self._lanes.take(match)
-        sequence.num_computed = self._cells.length(sequence.lane)
-        if sequence.num_preemptions == 0:
-            sequence.num_cached = sequence.num_computed
-            self._counts.note_prompt(sequence)
-        sequence.state = State.PREFILL
-        self._running.append(sequence)
-        self._turns.charge(sequence.caller, len(sequence.tokens) - sequence.num_computed)
-
-    def _preempt(self, sequence: Sequence) -> None:
-        self._running.remove(sequence)
-        self._lanes.leave(sequence)
-        sequence.num_preemptions += 1
-        self._enqueue(sequence)
-
-    def _last_in_rank(self) -> Sequence:
-        return max(self._running, key=lambda sequence: sequence.rank)

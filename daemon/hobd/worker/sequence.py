@@ -5,13 +5,14 @@ Must stay pure: no clock, no I/O. Made by intake.py, moved through its states by
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Tokens
 from enum import Enum
 
 from hobd.worker.lookup import Lookup
 from hobd.worker.shadow import Shadow
 from hobd.worker.variants import BASE, Variant
+from hobd.worker.views import View, is_stand_in, place_in_view
 
 
 class State(Enum):
@@ -65,6 +66,7 @@ class Sequence:
         "state",
         "tokens",
         "variant",
+        "views",
     )
 
     def __init__(
@@ -79,11 +81,13 @@ class Sequence:
         domain: str = "",
         caller: str = "",
         variant: Variant = BASE,
+        views: Mapping[int, View] | None = None,
     ) -> None:
         """`generated` is what another worker had sampled before it died.
 
         `domain`: whose cached prefixes it may use and add to; empty for none. `caller`: who shares.
         `variant`: what computes it; its prefixes are of use to no other, so its domain must be its own.
+        `views`: what the prompt's stand-ins stand for, by the first token of each.
         """
         if not prompt:
             raise ValueError("a sequence needs at least one token")
@@ -96,6 +100,7 @@ class Sequence:
         self.domain = domain
         self.caller = caller
         self.variant = variant
+        self.views = views or {}
         self.arrival = 0
         self.lane: int | None = None
         self.num_computed = 0
@@ -119,6 +124,29 @@ class Sequence:
         if self.max_tokens is not None and self.num_generated >= self.max_tokens:
             return EndReason.MAX_TOKENS
         return EndReason.CONTEXT_FULL if len(self.tokens) >= context_tokens else None
+
+    def view_at(self, index: int) -> tuple[View, int] | None:
+        """The view that the token there is a part of, and its place in it; None for a word."""
+        if not self.views or not is_stand_in(token := self.tokens[index]):
+            return None
+        place = place_in_view(token)
+        return self.views[token - place], place
+
+    @property
+    def looks_next(self) -> bool:
+        """Whether what it computes next is a view."""
+        return self.view_at(self.num_computed) is not None
+
+    @property
+    def num_alike(self) -> int:
+        """Tokens to be computed next that are all words, or all of one view."""
+        left = len(self.tokens) - self.num_computed
+        if not self.views:
+            return left
+        if (seen := self.view_at(self.num_computed)) is not None:
+            return len(seen[0]) - seen[1]
+        ahead = self.tokens[self.num_computed :]
+        return next((at for at, token in enumerate(ahead) if is_stand_in(token)), left)
 
     @property
     def num_generated(self) -> int:

@@ -15,10 +15,12 @@ from dataclasses import replace
 from hobd.wire import messages as m
 from hobd.wire.framing import FrameReader, encode
 from hobd.worker.adapters import Adapters
+from hobd.worker.darkroom import Darkroom
 from hobd.worker.draft_model import load_draft
 from hobd.worker.drafter import Drafter
 from hobd.worker.embedder import Span
 from hobd.worker.engine import Engine, EngineError, FileUnusable, Loader, Settings, Slice
+from hobd.worker.gallery import Gallery
 from hobd.worker.intake import Intake
 from hobd.worker.loop import Loop
 from hobd.worker.template import Renderer
@@ -59,8 +61,11 @@ def serve(
     sandbox: str,
     draft_fd: int | None = None,
     adapter_fds: Sequence[int] = (),
+    projector_fd: int | None = None,
+    darkroom: Darkroom | None = None,
 ) -> None:
-    """Returns when the broker says Stop or goes away. Behind `draft_fd` lies a model that shall guess."""
+    """Returns when the broker says Stop or goes away. Behind `draft_fd` lies a model that shall guess, behind
+    `projector_fd` what shall see or hear; its media are decoded in the `darkroom`."""
     wire = Wire(sock)
     wire.send(m.Hello(m.WIRE_VERSION, engine_build, sandbox))
     messages = wire.receive()
@@ -82,10 +87,14 @@ def serve(
         return
     adapters = Adapters()
     adapters.adopt(engine, order.adapters, adapter_fds, lambda number: wire.send(m.LoadingAdapter(number)))
+    blindness = order.projector_problem
+    if projector_fd is not None:
+        blindness = _look_through(projector_fd, engine, wire)
     draft = None if draft_fd is None else _load_draft(draft_fd, engine, settings, load, wire)
     drafter, problem = (None, draft) if isinstance(draft, str) else (draft, "")
-    wire.send(_ready(engine, problem[:1000]))
-    _serve_loaded(engine, drafter, adapters, renderer, wire, messages)
+    wire.send(_ready(engine, problem[:1000], blindness[:1000]))
+    gallery = Gallery(engine.projector, darkroom, blindness)
+    _serve_loaded(engine, drafter, adapters, renderer, gallery, wire, messages)
 
 
 def _await_load(messages: Iterator[m.Message]) -> m.Load | None:
@@ -133,8 +142,20 @@ def _load_draft(fd: int, engine: Engine, settings: Settings, load: Loader, wire:
         os.close(fd)
 
 
-def _ready(engine: Engine, draft_problem: str) -> m.Ready:
-    facts = engine.facts
+def _look_through(fd: int, engine: Engine, wire: Wire) -> str:
+    """Gives the model its projector. Says why that is of no use."""
+    wire.send(m.LoadingProjector())
+    try:
+        engine.look_through(fd)
+    except EngineError as error:
+        return str(error)
+    finally:
+        os.close(fd)
+    return ""
+
+
+def _ready(engine: Engine, draft_problem: str, projector_problem: str) -> m.Ready:
+    facts, projector = engine.facts, engine.projector
     return m.Ready(
         architecture=facts.architecture,
         context_tokens=facts.context_tokens,
@@ -149,6 +170,9 @@ def _ready(engine: Engine, draft_problem: str) -> m.Ready:
         embedding_width=facts.embedding_width,
         has_ranking=facts.has_ranking,
         has_infill=facts.fim is not None,
+        sees=projector is not None and projector.sees,
+        hears=projector is not None and projector.hears,
+        projector_problem=projector_problem,
     )
 
 
@@ -157,13 +181,20 @@ def _serve_loaded(
     drafter: Drafter | None,
     adapters: Adapters,
     renderer: Renderer,
+    gallery: Gallery,
     wire: Wire,
     messages: Iterator[m.Message],
 ) -> None:
     """The loop here, the intake on a thread beside it."""
     loop = Loop(engine, wire.send, drafter)
     intake = Intake(
-        engine, renderer, adapters=adapters, send=wire.send, submit=loop.submit, cancel=loop.cancel
+        engine,
+        renderer,
+        adapters=adapters,
+        gallery=gallery,
+        send=wire.send,
+        submit=loop.submit,
+        cancel=loop.cancel,
     )
     thread = threading.Thread(
         target=_take_in, args=(messages, intake.on_message, loop.stop), name="intake", daemon=True

@@ -512,7 +512,7 @@ class AnswerEnd(_message.Message):
     def __init__(self, answer: _Optional[int] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., stop: _Optional[str] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("request_id", "model", "model_sha256", "template_sha256", "engine_build", "seed", "num_prompt_tokens", "num_cached_tokens", "num_completion_tokens", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "truncated", "num_dropped_tokens", "resumed", "degraded", "loras", "client_request_id")
+    __slots__ = ("request_id", "model", "model_sha256", "template_sha256", "engine_build", "seed", "num_prompt_tokens", "num_cached_tokens", "num_completion_tokens", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "truncated", "num_dropped_tokens", "resumed", "degraded", "num_media_tokens", "loras", "client_request_id")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_SHA256_FIELD_NUMBER: _ClassVar[int]
@@ -530,6 +530,7 @@ class Receipt(_message.Message):
     NUM_DROPPED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    NUM_MEDIA_TOKENS_FIELD_NUMBER: _ClassVar[int]
     LORAS_FIELD_NUMBER: _ClassVar[int]
     CLIENT_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     request_id: str
@@ -549,9 +550,10 @@ class Receipt(_message.Message):
     num_dropped_tokens: int
     resumed: bool
     degraded: bool
+    num_media_tokens: int
     loras: _containers.RepeatedCompositeFieldContainer[AppliedLora]
     client_request_id: str
-    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., model_sha256: _Optional[str] = ..., template_sha256: _Optional[str] = ..., engine_build: _Optional[str] = ..., seed: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_completion_tokens: _Optional[int] = ..., queue_ms: _Optional[int] = ..., load_ms: _Optional[int] = ..., prefill_ms: _Optional[int] = ..., decode_ms: _Optional[int] = ..., truncated: _Optional[bool] = ..., num_dropped_tokens: _Optional[int] = ..., resumed: _Optional[bool] = ..., degraded: _Optional[bool] = ..., loras: _Optional[_Iterable[_Union[AppliedLora, _Mapping]]] = ..., client_request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., model_sha256: _Optional[str] = ..., template_sha256: _Optional[str] = ..., engine_build: _Optional[str] = ..., seed: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_completion_tokens: _Optional[int] = ..., queue_ms: _Optional[int] = ..., load_ms: _Optional[int] = ..., prefill_ms: _Optional[int] = ..., decode_ms: _Optional[int] = ..., truncated: _Optional[bool] = ..., num_dropped_tokens: _Optional[int] = ..., resumed: _Optional[bool] = ..., degraded: _Optional[bool] = ..., num_media_tokens: _Optional[int] = ..., loras: _Optional[_Iterable[_Union[AppliedLora, _Mapping]]] = ..., client_request_id: _Optional[str] = ...) -> None: ...
 
 class AppliedLora(_message.Message):
     __slots__ = ("name", "scale", "sha256")

@@ -27,6 +27,8 @@ class Ability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ABILITY_INFILL: _ClassVar[Ability]
     ABILITY_EMBED: _ClassVar[Ability]
     ABILITY_RERANK: _ClassVar[Ability]
+    ABILITY_SEE: _ClassVar[Ability]
+    ABILITY_HEAR: _ClassVar[Ability]
 RESIDENCY_UNSPECIFIED: Residency
 RESIDENCY_ABSENT: Residency
 RESIDENCY_LOADING: Residency
@@ -38,9 +40,11 @@ ABILITY_CHAT: Ability
 ABILITY_INFILL: Ability
 ABILITY_EMBED: Ability
 ABILITY_RERANK: Ability
+ABILITY_SEE: Ability
+ABILITY_HEAR: Ability
 
 class Model(_message.Message):
-    __slots__ = ("name", "aliases", "file_bytes", "sha256", "license", "residency", "pinned", "modified_at", "draft", "template_overridden", "adapters")
+    __slots__ = ("name", "aliases", "file_bytes", "sha256", "license", "residency", "pinned", "modified_at", "draft", "template_overridden", "adapters", "projector")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     FILE_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +56,7 @@ class Model(_message.Message):
     DRAFT_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_OVERRIDDEN_FIELD_NUMBER: _ClassVar[int]
     ADAPTERS_FIELD_NUMBER: _ClassVar[int]
+    PROJECTOR_FIELD_NUMBER: _ClassVar[int]
     name: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     file_bytes: int
@@ -63,7 +68,8 @@ class Model(_message.Message):
     draft: str
     template_overridden: bool
     adapters: _containers.RepeatedCompositeFieldContainer[Adapter]
-    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., license: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., pinned: _Optional[bool] = ..., modified_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draft: _Optional[str] = ..., template_overridden: _Optional[bool] = ..., adapters: _Optional[_Iterable[_Union[Adapter, _Mapping]]] = ...) -> None: ...
+    projector: str
+    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., license: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., pinned: _Optional[bool] = ..., modified_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draft: _Optional[str] = ..., template_overridden: _Optional[bool] = ..., adapters: _Optional[_Iterable[_Union[Adapter, _Mapping]]] = ..., projector: _Optional[str] = ...) -> None: ...
 
 class Adapter(_message.Message):
     __slots__ = ("name", "file_bytes", "sha256", "problem")
@@ -78,7 +84,7 @@ class Adapter(_message.Message):
     def __init__(self, name: _Optional[str] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class Resident(_message.Message):
-    __slots__ = ("model", "residency", "worker_pid", "resident_bytes", "context_tokens", "num_lanes", "num_running", "num_queued", "used_cells", "total_cells", "num_threads", "degraded", "sandbox", "loaded_at", "idle_since", "leaves_at", "pinned", "num_restarts", "architecture", "memory", "num_tokens_generated", "cached_cells", "stash_bytes", "num_threads_computing", "num_prompt_tokens", "num_cached_tokens", "num_drafted_tokens", "num_accepted_tokens", "abilities", "embedding_dimensions", "draft", "draft_problem", "template_overridden")
+    __slots__ = ("model", "residency", "worker_pid", "resident_bytes", "context_tokens", "num_lanes", "num_running", "num_queued", "used_cells", "total_cells", "num_threads", "degraded", "sandbox", "loaded_at", "idle_since", "leaves_at", "pinned", "num_restarts", "architecture", "memory", "num_tokens_generated", "cached_cells", "stash_bytes", "num_threads_computing", "num_prompt_tokens", "num_cached_tokens", "num_drafted_tokens", "num_accepted_tokens", "abilities", "embedding_dimensions", "draft", "draft_problem", "template_overridden", "projector", "projector_problem", "projector_sha256")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     RESIDENCY_FIELD_NUMBER: _ClassVar[int]
     WORKER_PID_FIELD_NUMBER: _ClassVar[int]
@@ -112,6 +118,9 @@ class Resident(_message.Message):
     DRAFT_FIELD_NUMBER: _ClassVar[int]
     DRAFT_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_OVERRIDDEN_FIELD_NUMBER: _ClassVar[int]
+    PROJECTOR_FIELD_NUMBER: _ClassVar[int]
+    PROJECTOR_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    PROJECTOR_SHA256_FIELD_NUMBER: _ClassVar[int]
     model: str
     residency: Residency
     worker_pid: int
@@ -145,7 +154,10 @@ class Resident(_message.Message):
     draft: str
     draft_problem: str
     template_overridden: bool
-    def __init__(self, model: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., worker_pid: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., num_lanes: _Optional[int] = ..., num_running: _Optional[int] = ..., num_queued: _Optional[int] = ..., used_cells: _Optional[int] = ..., total_cells: _Optional[int] = ..., num_threads: _Optional[int] = ..., degraded: _Optional[str] = ..., sandbox: _Optional[str] = ..., loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., leaves_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pinned: _Optional[bool] = ..., num_restarts: _Optional[int] = ..., architecture: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., num_tokens_generated: _Optional[int] = ..., cached_cells: _Optional[int] = ..., stash_bytes: _Optional[int] = ..., num_threads_computing: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_drafted_tokens: _Optional[int] = ..., num_accepted_tokens: _Optional[int] = ..., abilities: _Optional[_Iterable[_Union[Ability, str]]] = ..., embedding_dimensions: _Optional[int] = ..., draft: _Optional[str] = ..., draft_problem: _Optional[str] = ..., template_overridden: _Optional[bool] = ...) -> None: ...
+    projector: str
+    projector_problem: str
+    projector_sha256: str
+    def __init__(self, model: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., worker_pid: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., num_lanes: _Optional[int] = ..., num_running: _Optional[int] = ..., num_queued: _Optional[int] = ..., used_cells: _Optional[int] = ..., total_cells: _Optional[int] = ..., num_threads: _Optional[int] = ..., degraded: _Optional[str] = ..., sandbox: _Optional[str] = ..., loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., leaves_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pinned: _Optional[bool] = ..., num_restarts: _Optional[int] = ..., architecture: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., num_tokens_generated: _Optional[int] = ..., cached_cells: _Optional[int] = ..., stash_bytes: _Optional[int] = ..., num_threads_computing: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_drafted_tokens: _Optional[int] = ..., num_accepted_tokens: _Optional[int] = ..., abilities: _Optional[_Iterable[_Union[Ability, str]]] = ..., embedding_dimensions: _Optional[int] = ..., draft: _Optional[str] = ..., draft_problem: _Optional[str] = ..., template_overridden: _Optional[bool] = ..., projector: _Optional[str] = ..., projector_problem: _Optional[str] = ..., projector_sha256: _Optional[str] = ...) -> None: ...
 
 class MemoryLine(_message.Message):
     __slots__ = ("device", "purpose", "reserved_bytes", "measured_bytes")

@@ -110,7 +110,7 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyModel(self, request, context):
-        """Reads the whole file again, and those of its adapters, and compares digests. No effect on residency.
+        """Reads the whole file again, those of its adapters and its projector, and compares digests. No effect on residency.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

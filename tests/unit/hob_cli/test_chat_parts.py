@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hob_cli import slash
 from hob_cli.conversation import Conversation
 from hob_client.errors import Busy, InvalidRequest
 from hob_client.events import Delta, Event
+from hob_client.values import Media
 
 
 @pytest.fixture
@@ -108,3 +110,29 @@ def test_help_lists_every_command(talk: Conversation) -> None:
 
 def test_repr_of_a_conversation_shows_no_text(talk: Conversation) -> None:
     assert "one" not in repr(talk)
+
+
+def test_image_goes_with_the_next_question_and_with_its_retry(talk: Conversation, tmp_path: Path) -> None:
+    (tmp_path / "a cat.png").write_bytes(b"png")
+    assert "goes with your next question" in slash.run(talk, f"/image {tmp_path / 'a cat.png'}")
+    shown = [Media(data=b"png"), "two?"]
+    talk.say("two?")
+    assert talk.messages()[-1]["content"] == shown
+    assert talk.take_back() == "two?"
+    talk.say("two?")
+    assert talk.messages()[-1]["content"] == shown
+    talk.say("three?")
+    assert talk.messages()[-1]["content"] == "three?"
+
+
+@pytest.mark.parametrize("line", ["/image", "/audio", "/image {}/none.png"])
+def test_image_that_is_not_there_is_told(talk: Conversation, tmp_path: Path, line: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"name a(nother)? file"):
+        slash.run(talk, line.format(tmp_path))
+
+
+def test_image_that_no_request_may_hold_is_not_even_read(talk: Conversation, tmp_path: Path) -> None:
+    with (tmp_path / "great.png").open("wb") as file:
+        file.truncate((12 << 20) + 1)
+    with pytest.raises(InvalidRequest, match="is over 12 MiB"):
+        slash.run(talk, f"/image {tmp_path / 'great.png'}")

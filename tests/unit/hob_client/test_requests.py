@@ -10,6 +10,7 @@ from hob_client.errors import InvalidRequest
 from hob_client.parameters import PARTS, Parameters, build_parts
 from hob_client.requests import chat_request, check_text, generate_request, token_ids
 from hob_client.texts import infill_request
+from hob_client.values import Media
 
 
 def test_parameters_and_contract_have_the_same_names() -> None:
@@ -140,3 +141,17 @@ def test_bad_text_of_a_parameter_is_refused_without_being_quoted(parameters: dic
 def test_gap_takes_no_shape() -> None:
     with pytest.raises(InvalidRequest, match="shape from around it"):
         infill_request("tiny", "a", "b", "", {}, {"regex": "a"})
+
+
+def test_media_keep_their_places_in_a_message_and_show_in_no_repr() -> None:
+    shown = Media(data=b"GIF89a", mime_type="image/gif")
+    request = chat_request("m", [{"role": "user", "content": ["see ", shown, "?"]}], {})
+    parts = request.messages[0].content
+    assert [part.WhichOneof("part") for part in parts] == ["text", "media", "text"]
+    assert (parts[1].media.data, parts[1].media.mime_type) == (b"GIF89a", "image/gif")
+    assert "GIF89a" not in repr(shown)
+
+
+def test_content_that_is_neither_text_nor_media_is_refused_by_its_place() -> None:
+    with pytest.raises(InvalidRequest, match=r"messages\[0\]\['content'\] is a bytes"):
+        chat_request("m", [{"role": "user", "content": ["see ", b"GIF89a"]}], {})  # type: ignore[list-item]

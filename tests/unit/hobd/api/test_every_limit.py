@@ -51,6 +51,10 @@ def message(**fields: Any) -> pb.ChatRequest:
     return chat(messages=[pb.ChatMessage(**({"role": "assistant"} | fields))])
 
 
+def shows(**fields: Any) -> pb.ChatRequest:
+    return message(content=[pb.ContentPart(media=pb.Media(**fields))])
+
+
 def call(**fields: Any) -> pb.ChatRequest:
     return message(tool_calls=[pb.ToolCall(**({"id": "a", "name": "a"} | fields))])
 
@@ -146,8 +150,8 @@ BEYOND: dict[str, tuple[Any, str]] = {
     "ChatMessage.reasoning": (message(reasoning=HUGE), "max_prompt_bytes"),
     "ChatMessage.name": (message(name="x" * 129), "the name of message 0 must"),
     "ContentPart.text": (message(content=[pb.ContentPart(text=HUGE)]), "max_prompt_bytes"),
-    "Media.mime_type": (message(content=[pb.ContentPart(media=pb.Media(mime_type="a"))]), "image or sound"),
-    "Media.data": (message(content=[pb.ContentPart(media=pb.Media(data=b"a"))]), "image or sound"),
+    "Media.mime_type": (shows(mime_type="x" * 129), "mime_type in message 0 has 129"),
+    "Media.data": (shows(data=b"GIF89a" + bytes(12 << 20)), "the images and sounds have 12582918 bytes"),
     "Tool.name": (tool(name="x" * 65), "tools[0].name must"),
     "Tool.description": (tool(description="x" * 16385), "tools[0].description has"),
     "Tool.parameters_schema": (tool(parameters_schema=" " * 65537), "tools[0].parameters_schema has"),

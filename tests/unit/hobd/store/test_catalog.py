@@ -70,6 +70,33 @@ def test_adapters_lie_in_a_folder_beside_their_model_and_are_no_models(models: P
     assert [adapter.name for adapter in catalog.resolve("gemma3-270m").adapters] == ["story"]
 
 
+def test_projector_stands_beside_its_model_and_is_no_model(models: Path) -> None:
+    add(models / "smollm2-135m-instruct.mmproj.gguf", sha256=f'"{DIGEST}"')
+    add(models / "other" / "mmproj-gemma3-270m.gguf", b"")
+    catalog = Catalog(models)
+    assert names(catalog) == ["gemma3-270m", "smollm2-135m-instruct"]
+    eye, empty = (catalog.resolve(name).projector for name in ("smollm2", "gemma3-270m"))
+    assert eye is not None and eye.sha256 == DIGEST and eye.problem is None
+    assert empty is not None and empty.problem is not None and "is empty" in empty.problem
+
+
+def test_sidecar_names_a_projector_that_other_models_share_or_lack(models: Path) -> None:
+    add(models / "eye.gguf")
+    add(models / "one.gguf", projector='"eye.gguf"')
+    add(models / "two.gguf", projector='"gone.gguf"')
+    catalog = scanned(models)
+    one, two = (catalog.resolve(name).projector for name in ("one", "two"))
+    assert one is not None and one.path == models / "eye.gguf" and one.problem is None
+    assert two is not None and two.problem is not None and "is no file" in two.problem
+    assert "eye" not in names(catalog)
+
+
+@pytest.mark.parametrize("name", ["../eye.gguf", "/eye.gguf", "eye.bin", ""])
+def test_sidecar_names_no_projector_elsewhere(models: Path, name: str) -> None:
+    add(models / "one.gguf", projector=f'"{name}"')
+    assert "projector" in problem(models, "one")
+
+
 def test_adapters_beyond_the_limit_cannot_be_used(models: Path) -> None:
     for number in range(66):
         add(models / "other" / "gemma3-270m.adapters" / f"{number:02}.gguf")

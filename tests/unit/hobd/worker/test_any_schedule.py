@@ -10,6 +10,7 @@ from hobd.worker.plan import Plan, Work
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import Sequence
 from hobd.worker.variants import BASE, Variant, domain_of
+from hobd.worker.views import View, is_stand_in, place_in_view, stand_ins
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -19,12 +20,24 @@ LANES, CACHE_LANES, CELLS, CONTEXT, BATCH, CHUNK, PATIENCE = 3, 2, 40, 24, 8, 4,
 STASH = 50  # bytes; a stowed cell takes one
 # Prompts have one of few beginnings, so that many begin alike.
 BEGINNINGS = [[5] * 9, [5, 5, 5, 6, 6, 6, 6, 6], [6, 7] * 6]
+# A picture that cannot be cut, and a sound that is longer than a step.
+VIEWS = [View(stand_ins(b"picture", 4), 2, is_whole=True), View(stand_ins(b"sound", BATCH + 1), BATCH + 1)]
+BY_TOKEN = {view.tokens.start: view for view in VIEWS}
 prompts = st.builds(
-    lambda beginning, length, rest: (beginning[:length] + rest)[: CONTEXT - 1] or [9],
+    lambda beginning, length, seen, rest: _within_context([*beginning[:length], *seen, *rest]) or [9],
     st.sampled_from(BEGINNINGS),
     st.integers(0, 12),
+    st.sampled_from([[], [], *(list(view.tokens) for view in VIEWS)]),
     st.lists(st.integers(5, 7), max_size=10),
 )
+
+
+def _within_context(tokens: list[int]) -> list[int]:
+    """The first of them, but no part of a view."""
+    kept = tokens[: CONTEXT - 1]
+    if len(kept) < len(tokens) and is_stand_in(tokens[len(kept)]):
+        kept = kept[: len(kept) - place_in_view(tokens[len(kept)])]
+    return kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +88,12 @@ class Engine:
         assert [cell.token for cell in lane] == sequence.tokens[: work.start], "another one's tokens"
         assert all(cell.domain == sequence.domain for cell in lane), "another domain's tokens"
         assert len(work.tokens) == work.count
+        if work.view is not None:
+            view, place = work.view
+            assert work.tokens == list(view.tokens[place : place + work.count]), "a view and nothing else"
+            assert not view.is_whole or work.count == len(view), "a view that cannot be cut"
+        else:
+            assert not any(map(is_stand_in, work.tokens)), "words and nothing else"
         lane += [Cell(token, sequence.domain) for token in work.tokens]
 
 
@@ -128,6 +147,7 @@ class AnySchedule(RuleBasedStateMachine):
             domain=domain_of(variant, domain),
             caller=domain,
             variant=variant,
+            views=BY_TOKEN,
         )
         if self.shares_parts:
             sequence.lookup = Sure(sequence.tokens)
@@ -161,6 +181,7 @@ class AnySchedule(RuleBasedStateMachine):
         assert sum(work.count for work in plan.work) <= BATCH
         assert len({work.sequence.lane for work in plan.work}) == len(plan.work) <= LANES
         assert len({work.sequence.variant for work in plan.work}) <= 1, "a step computes one variant"
+        assert len(plan.work) == 1 or not any(work.view for work in plan.work), "a view comes alone"
         for change in plan.changes:
             assert self.shares_parts or not isinstance(change, Copy | Trim)
             self.engine.change_lane(change)

@@ -140,6 +140,21 @@ def test_text_parts_become_one_string() -> None:
     assert text(ask("{{ messages[0].content }}", [{"role": "user", "content": parts}])) == "ab"
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for p in messages[0].content %}{% if p.type == 'text' %}{{ p.text }}{% endif %}{% endfor %}",
+        "{{ messages[0].content }}{# of any type #}",
+        "{% set c = messages[0].content %}{{ c if c is string else c[0]['text'] if c[0].type == 'text' }}",
+        "{{ raise_exception('no type of its own') if messages | length != 2 }}{{ messages[0].content }}",
+    ],
+    ids=["parts alone", "text alone", "both", "particular"],
+)
+def test_text_is_shown_by_templates_that_want_parts_too(template: str) -> None:
+    message = {"role": "user", "content": "is it seen?"}
+    assert text(ask(template, [message, message])) == "is it seen?"
+
+
 def test_parts_with_media_stay_parts() -> None:
     parts = [{"type": "image"}, {"type": "text", "text": "b"}]
     rendered = text(ask(family("gemma"), [{"role": "user", "content": parts}]))

@@ -100,6 +100,14 @@ def test_logprobs_come_with_their_tokens() -> None:
     assert b"".join(entry.token for entry in entries).decode() == told.texts[1]
 
 
+def test_answer_that_was_cancelled_on_its_way_ends_without_a_lane() -> None:
+    answer = given_answer(1, "hello")
+    answer.is_cancelled = True
+    told = run([answer, given_answer(2, "hello there")])
+    assert told.ends[1].reason == "cancelled" and 1 not in told.texts
+    assert all(1 not in step.begun for step in told.steps) and told.ends[2].reason != "cancelled"
+
+
 def test_cancel_during_a_prefill_interrupts_it_and_spares_the_others() -> None:
     engine = FakeEngine(SETTINGS)
     told = Told(2)
