@@ -68,7 +68,7 @@ def misbehave(sock: socket.socket, behaviour: str) -> None:
     elif behaviour == "huge-frame":
         sock.sendall(struct.pack("<I", m.MAX_FRAME_TO_BROKER_BYTES + 1))
     elif behaviour == "early-step":
-        sock.sendall(encode(m.Hello(m.WIRE_VERSION, "fake", "none")) + encode(m.Step([], [], [], m.Tally())))
+        sock.sendall(encode(m.Step([], [], [], m.Tally())))
     time.sleep(30)
 
 
@@ -76,20 +76,15 @@ def main(argv: list[str]) -> None:
     arguments = dict(zip(argv[::2], argv[1::2], strict=True))
     hygiene.die_with_parent(int(arguments["--parent"]))
     sandbox = "none" if arguments["--sandbox"] == "none" else str(enter.enter_worker())
-    model_fd = int(arguments["--model-fd"])
+    renderer = start_renderer()
     sock = socket.socket(fileno=int(arguments["--wire-fd"]))
-    if script(model_fd) in ("garbage", "huge-frame", "early-step", "silent"):
-        misbehave(sock, script(model_fd))
-    serve(
-        sock,
-        model_fd,
-        load=load_scripted,
-        renderer=start_renderer(),
-        engine_build="fake engine 1",
-        sandbox=sandbox,
-        draft_fd=int(arguments["--draft-fd"]) if "--draft-fd" in arguments else None,
-        adapter_fds=[int(fd) for fd in arguments.get("--adapter-fds", "").split(",") if fd],
-    )
+
+    def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> FakeEngine:
+        if script(model_fd) in ("garbage", "huge-frame", "early-step", "silent"):
+            misbehave(sock, script(model_fd))
+        return load_scripted(model_fd, settings, progress)
+
+    serve(sock, load=load, renderer=renderer, engine_build="fake engine 1", sandbox=sandbox)
 
 
 if __name__ == "__main__":

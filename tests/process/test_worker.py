@@ -7,7 +7,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -25,12 +25,19 @@ class Born:
     def __init__(self, model: Path, *program: str) -> None:
         self.sock, theirs = socket.socketpair()
         self.sock.settimeout(20)
-        with theirs, model.open("rb") as file:
-            wire, fd = theirs.fileno(), file.fileno()
-            command = [sys.executable, "-I", *program, "--wire-fd", str(wire), "--model-fd", str(fd)]
+        self._model = model
+        with theirs:
+            wire = theirs.fileno()
+            command = [sys.executable, "-I", *program, "--wire-fd", str(wire)]
             command += ["--parent", str(os.getpid()), "--sandbox", "enforce"]
-            self.process = subprocess.Popen(command, pass_fds=(wire, fd), stderr=subprocess.PIPE, cwd="/")
+            self.process = subprocess.Popen(command, pass_fds=(wire,), stderr=subprocess.PIPE, cwd="/")
         self._reader = FrameReader(of_worker=True)
+
+    def load(self, *messages: m.Message, order: m.Load = LOAD, fds: Sequence[int] = ()) -> None:
+        """Says Load with the model's descriptor, and `messages` after it."""
+        with self._model.open("rb") as file:
+            socket.send_fds(self.sock, [encode(order)], [file.fileno(), *fds])
+        self.say(*messages)
 
     def say(self, *messages: m.Message) -> None:
         self.sock.sendall(b"".join(encode(message) for message in messages))
@@ -76,7 +83,7 @@ def test_worker_says_how_it_is_confined_before_it_reads_the_model(born: Born) ->
 
 
 def test_loaded_worker_holds_nothing_but_its_wire(really_born: Born) -> None:
-    really_born.say(LOAD)
+    really_born.load()
     really_born.hear(m.Ready)
     process = psutil.Process(really_born.process.pid)
     sockets = [link for link in fd_targets(process.pid) if link.startswith("socket:")]
@@ -101,14 +108,14 @@ def fd_targets(pid: int) -> list[str]:
     ids=["no msgpack", "over the cap", "a message of the other direction"],
 )
 def test_worker_leaves_when_its_broker_talks_nonsense(born: Born, frame: bytes) -> None:
-    born.say(LOAD)
+    born.load()
     born.hear(m.Ready)
     born.sock.sendall(frame)
     assert born.process.wait(10) is not None
 
 
 def test_worker_and_its_renderer_leave_when_the_broker_does(born: Born) -> None:
-    born.say(LOAD)
+    born.load()
     born.hear(m.Ready)
     family = [psutil.Process(born.process.pid), *psutil.Process(born.process.pid).children(recursive=True)]
     born.sock.close()
@@ -118,7 +125,7 @@ def test_worker_and_its_renderer_leave_when_the_broker_does(born: Born) -> None:
 
 
 def test_stop_ends_a_worker_in_mid_answer(born: Born) -> None:
-    born.say(LOAD, submit(1, "hello", max_tokens=None))
+    born.load(submit(1, "hello", max_tokens=None))
     born.hear(m.Step)
     born.say(m.Stop())
     assert born.process.wait(10) == 0
@@ -135,7 +142,7 @@ def test_stop_ends_a_worker_in_mid_answer(born: Born) -> None:
     ids=["empty", "too long", "no such token", "no such token to read"],
 )
 def test_request_that_cannot_be_is_refused_alone(born: Born, request_: m.Message, error: str) -> None:
-    born.say(LOAD)
+    born.load()
     born.hear(m.Ready)
     born.say(request_)
     refused = born.hear(m.Refused)

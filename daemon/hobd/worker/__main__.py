@@ -1,7 +1,7 @@
 """One model, one process, no rights: `python -I -m hobd.worker`, started by the broker's supervisor.
 
 Must be confined before it imports or reads anything that a model file can influence, and must never
-be imported by the owner process. Its arguments are descriptors it was born with.
+be imported by the owner process. It is born with one descriptor, its wire; files come over that.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 def main(argv: list[str]) -> int:
     """Status 0 after a Stop.
 
-    `--wire-fd N --model-fd N [--draft-fd N] [--adapter-fds N,N] --parent PID [--sandbox none]`
+    `--wire-fd N --parent PID [--sandbox none]`
     """
     arguments = dict(zip(argv[::2], argv[1::2], strict=True))
     from hobd.sandbox import enter, hygiene
@@ -38,13 +38,10 @@ def main(argv: list[str]) -> int:
     try:
         serve(
             sock,
-            int(arguments["--model-fd"]),
             load=llama_engine.load,
             renderer=renderer,
             engine_build=llama.build(),
             sandbox=sandbox,
-            draft_fd=int(arguments["--draft-fd"]) if "--draft-fd" in arguments else None,
-            adapter_fds=[int(fd) for fd in arguments.get("--adapter-fds", "").split(",") if fd],
         )
     except EngineError as error:
         print(f"hobd.worker: {error}", file=sys.stderr)

@@ -143,11 +143,8 @@ class Sampler(Protocol):
     def close(self) -> None: ...
 
 
-class Stowed(Protocol):
-    """A lane's cells, as only the engine that stowed them can read."""
-
-    @property
-    def nbytes(self) -> int: ...
+Stowed = memoryview
+"""A lane's cells, as only an engine of the same build and model can read them."""
 
 
 class Engine(Protocol):
@@ -200,10 +197,12 @@ class Engine(Protocol):
         """
 
     def stow(self, lane: int) -> Stowed:
-        """A copy of a lane's cells in plain memory; only with cache lanes."""
+        """A copy of a lane's cells in plain memory."""
 
     def fetch(self, stowed: Stowed, lane: int, count: int) -> None:
         """Fills an empty lane with the first `count` stowed cells. There must be room for all of them.
+
+        They may have been stowed by another engine of the same build, model and variant.
 
         Raises:
             EngineError: the engine is broken; the worker should end.

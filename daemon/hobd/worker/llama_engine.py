@@ -106,15 +106,16 @@ class LlamaEngine(Vocabulary):
     def copy(self, source: int, target: int, count: int) -> None:
         L.llama_memory_seq_cp(self._memory, source, target, 0, count)
 
-    def stow(self, lane: int) -> npt.NDArray[np.uint8]:
+    def stow(self, lane: int) -> memoryview:
         stowed = np.empty(L.llama_state_seq_get_size(self._context, lane), np.uint8)
         written = L.llama_state_seq_get_data(self._context, _bytes_of(stowed), len(stowed), lane)
         if written != len(stowed):
             raise EngineError(f"llama.cpp stowed {written} of {len(stowed)} bytes of a lane")
-        return stowed
+        return stowed.data
 
-    def fetch(self, stowed: Any, lane: int, count: int) -> None:
-        if not L.llama_state_seq_set_data(self._context, _bytes_of(stowed), len(stowed), lane):
+    def fetch(self, stowed: memoryview, lane: int, count: int) -> None:
+        state = _bytes_of(np.frombuffer(stowed, np.uint8))
+        if not L.llama_state_seq_set_data(self._context, state, stowed.nbytes, lane):
             raise EngineError(f"llama.cpp cannot fetch a stowed lane: {llama.last_errors()}")
         if self.facts.shares_parts:
             self.trim(lane, count)

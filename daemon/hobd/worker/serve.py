@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from hobd.wire import messages as m
-from hobd.wire.framing import FrameReader, encode
 from hobd.worker.adapters import Adapters
 from hobd.worker.draft_model import load_draft
 from hobd.worker.drafter import Drafter
@@ -22,56 +21,23 @@ from hobd.worker.engine import Engine, EngineError, FileUnusable, Loader, Settin
 from hobd.worker.intake import Intake
 from hobd.worker.loop import Loop
 from hobd.worker.template import Renderer
-
-_READ_BYTES = 1 << 18
-
-
-class Wire:
-    """The worker's end: `send` from any thread, `receive` from one."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._lock = threading.Lock()
-
-    def send(self, message: m.Message) -> None:
-        frame = encode(message)
-        with self._lock:
-            self._sock.sendall(frame)
-
-    def progress(self, fraction: float) -> None:
-        """A model is loaded so far."""
-        self.send(m.Loading(min(1.0, max(0.0, fraction))))
-
-    def receive(self) -> Iterator[m.Message]:
-        """Every message until the broker closes its end."""
-        reader = FrameReader(of_worker=False)
-        while data := self._sock.recv(_READ_BYTES):
-            yield from reader.feed(data)
+from hobd.worker.tray import Tray
+from hobd.worker.wire import Wire
 
 
-def serve(
-    sock: socket.socket,
-    model_fd: int,
-    *,
-    load: Loader,
-    renderer: Renderer,
-    engine_build: str,
-    sandbox: str,
-    draft_fd: int | None = None,
-    adapter_fds: Sequence[int] = (),
-) -> None:
-    """Returns when the broker says Stop or goes away. Behind `draft_fd` lies a model that shall guess."""
+def serve(sock: socket.socket, *, load: Loader, renderer: Renderer, engine_build: str, sandbox: str) -> None:
+    """Returns when the broker says Stop or goes away."""
     wire = Wire(sock)
     wire.send(m.Hello(m.WIRE_VERSION, engine_build, sandbox))
     messages = wire.receive()
     order = _await_load(messages)
     if order is None:
         return
-    settings = _settings(order)
+    settings, files = _settings(order), wire.files(order.descriptors)
     try:
         template = _override(settings)
-        engine = load(model_fd, settings, wire.progress)
-        os.close(model_fd)
+        engine = load(files.model, settings, wire.progress)
+        os.close(files.model)
         if template is not None:
             engine.facts = replace(engine.facts, template=template)
         wire.send(m.Probing())
@@ -81,11 +47,12 @@ def serve(
         wire.send(m.LoadFailed(kind, str(error)[:1000]))
         return
     adapters = Adapters()
-    adapters.adopt(engine, order.adapters, adapter_fds, lambda number: wire.send(m.LoadingAdapter(number)))
-    draft = None if draft_fd is None else _load_draft(draft_fd, engine, settings, load, wire)
+    adapters.adopt(engine, order.adapters, files.adapters, lambda number: wire.send(m.LoadingAdapter(number)))
+    draft = None if files.draft is None else _load_draft(files.draft, engine, settings, load, wire)
     drafter, problem = (None, draft) if isinstance(draft, str) else (draft, "")
     wire.send(_ready(engine, problem[:1000]))
-    _serve_loaded(engine, drafter, adapters, renderer, wire, messages)
+    tray = None if files.tray is None else Tray(files.tray, order.tray_begin)
+    _serve_loaded(engine, drafter, adapters, renderer, wire, messages, tray)
 
 
 def _await_load(messages: Iterator[m.Message]) -> m.Load | None:
@@ -159,26 +126,30 @@ def _serve_loaded(
     renderer: Renderer,
     wire: Wire,
     messages: Iterator[m.Message],
+    tray: Tray | None,
 ) -> None:
-    """The loop here, the intake on a thread beside it."""
-    loop = Loop(engine, wire.send, drafter)
+    """The loop here, the intake on a thread beside it. What was computed is handed over at the end."""
+    loop = Loop(engine, wire.send, drafter, tray)
     intake = Intake(
         engine, renderer, adapters=adapters, send=wire.send, submit=loop.submit, cancel=loop.cancel
     )
     thread = threading.Thread(
-        target=_take_in, args=(messages, intake.on_message, loop.stop), name="intake", daemon=True
+        target=_take_in, args=(messages, intake.on_message, loop), name="intake", daemon=True
     )
     thread.start()
     loop.run()
 
 
-def _take_in(
-    messages: Iterator[m.Message], on_message: Callable[[m.Message], None], stop: Callable[[], None]
-) -> None:
+def _take_in(messages: Iterator[m.Message], on_message: Callable[[m.Message], None], loop: Loop) -> None:
+    keep_ms = 0
     try:
         for message in messages:
             if isinstance(message, m.Stop):
+                keep_ms = message.keep_ms
                 break
-            on_message(message)
+            if isinstance(message, m.Restore | m.ForgetPrefixes):
+                loop.tell(message)
+            else:
+                on_message(message)
     finally:
-        stop()
+        loop.stop(keep_ms)

@@ -33,6 +33,12 @@ def domain_of(variant: Variant, domain: str) -> str:
     return f"\0{names}\0{domain}"  # no name and no caller's domain begins with this letter
 
 
+def is_domain_of(domain: str, caller: str, named: str | None = None) -> bool:
+    """Whether it is a domain of the caller's, and the one named if one is; in whatever variant."""
+    plain = domain.rpartition("\0")[2]
+    return plain.startswith(f"{caller}:") if named is None else plain == f"{caller}:{named}"
+
+
 class Variants:
     """Counts who is here, by variant, and the steps that each variant had."""
 
