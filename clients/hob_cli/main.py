@@ -30,6 +30,7 @@ COMMANDS = {
     "ps": "Show the models in memory.",
     "models": "List the models there are.",
     "load": "Bring a model into memory.",
+    "forget": "Drop what is kept of your prompts.",
     "stop": "Take models out of memory, or end the daemon.",
     "status": "Show how the daemon is.",
     "version": "Show the versions of client and daemon.",

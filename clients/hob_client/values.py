@@ -138,6 +138,8 @@ class Resident:
     abilities: tuple[str, ...]  # generate, chat, infill, embed, rerank
     embedding_dimensions: int
     template_overridden: bool
+    pool_bytes: int
+    num_restored: int  # prefixes of earlier workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +189,23 @@ class Unloaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was kept of prompts, and is no more."""
+
+    num_prefixes: int
+    freed_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolUse:
+    """What the daemon keeps, sealed, of a model that left memory."""
+
+    model: str
+    num_prefixes: int
+    num_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
     name: str
     path: str
@@ -212,6 +231,9 @@ class Status:
     num_sessions: int
     models_dir: str
     engine_build: str
+    pool: tuple[PoolUse, ...]
+    pool_limit_bytes: int
+    spare_worker_pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 The model file's first line scripts it: `ok`, `unusable`, `memory`; `segv-in-probe` dies unless degraded;
 `segv-while-loading`; `silent` never says hello; `garbage`, `huge-frame` and `early-step` break the contract.
+`leave-dying`, `leave-hanging` and `leave-lying` misbehave when they hand over what they computed.
 `slow` takes its time; `poison` and `breach` too, and a prompt with a POISON in it kills them or makes them
 break the contract.
 Started by tests through PythonSpawner(module=(path of this file,)).
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -40,6 +42,8 @@ def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float],
         engine.in_decode = lambda slices: os.kill(os.getpid(), signal.SIGSEGV)
     if behaviour == "slow":
         engine.in_decode = engine.embedder.in_compute = slow_down
+    if behaviour.startswith("leave-"):
+        engine.stow = lambda lane: leave(behaviour)  # type: ignore[method-assign]
     if behaviour in ("poison", "breach"):
         engine.in_decode = lambda slices: swallow(slices, behaviour)
     return engine
@@ -47,6 +51,17 @@ def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float],
 
 def slow_down(work: Sequence[Slice] | Sequence[Span]) -> None:
     time.sleep(0.02)
+
+
+def leave(behaviour: str) -> NoReturn:
+    """What there is to keep is stowed when the worker has been told to go."""
+    if behaviour == "leave-dying":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if behaviour == "leave-lying":
+        lie = encode(m.Kept(1 << 39, 1 << 20, 20, "owner:"))
+        os.write(int(sys.argv[sys.argv.index("--wire-fd") + 1]), lie)
+    time.sleep(30)
+    raise AssertionError("nobody ended it")
 
 
 def swallow(slices: Sequence[Slice], behaviour: str) -> None:

@@ -1,4 +1,4 @@
-"""Prefixes outlive their workers with real llama.cpp: nothing is computed again, and the answers are the same."""
+"""Prefixes outlive their workers with real llama.cpp: nothing is computed twice, and answers are the same."""
 
 from __future__ import annotations
 

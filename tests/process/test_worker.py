@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from hobd.wire import messages as m
@@ -32,6 +33,7 @@ class Born:
             command += ["--parent", str(os.getpid()), "--sandbox", "enforce"]
             self.process = subprocess.Popen(command, pass_fds=(wire,), stderr=subprocess.PIPE, cwd="/")
         self._reader = FrameReader(of_worker=True)
+        self._heard: list[m.Message] = []
 
     def load(self, *messages: m.Message, order: m.Load = LOAD, fds: Sequence[int] = ()) -> None:
         """Says Load with the model's descriptor, and `messages` after it."""
@@ -44,10 +46,14 @@ class Born:
 
     def hear(self, kind: type[m.Message]) -> m.Message:
         """The next message of a kind; those before it are let go."""
-        while data := self.sock.recv(1 << 16):
-            for message in self._reader.feed(data):
-                if isinstance(message, kind):
+        while True:
+            while self._heard:
+                if isinstance(message := self._heard.pop(0), kind):
                     return message
+            data = self.sock.recv(1 << 16)
+            if not data:
+                break
+            self._heard += self._reader.feed(data)
         raise AssertionError(f"the worker left without a {kind.__name__}")
 
     def end(self) -> None:
@@ -72,9 +78,9 @@ def really_born(tiny_model: Path) -> Iterator[Born]:
     worker.end()
 
 
-def submit(id: int, text: str, max_tokens: int | None = 3) -> m.Submit:
+def submit(id: int, text: str, max_tokens: int | None = 3, domain: str = "") -> m.Submit:
     greedy, limits = m.Sampling(temperature=0), m.Limits(max_tokens=max_tokens, ignore_eos=True)
-    return m.Submit(id, m.TextPrompt(text, False), greedy, limits, 0, "")
+    return m.Submit(id, m.TextPrompt(text, False), greedy, limits, 0, "", domain=domain)
 
 
 def test_worker_says_how_it_is_confined_before_it_reads_the_model(born: Born) -> None:
@@ -96,6 +102,34 @@ def test_loaded_worker_holds_nothing_but_its_wire(really_born: Born) -> None:
 
 def fd_targets(pid: int) -> list[str]:
     return [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir() if int(entry.name) > 2]
+
+
+@pytest.mark.parametrize("descriptors", [(), ("draft",), ("model", "draft"), ("model", "adapter", "tray")])
+def test_worker_takes_no_load_whose_files_are_not_those_announced(
+    born: Born, descriptors: tuple[m.Purpose, ...]
+) -> None:
+    born.load(order=msgspec.structs.replace(LOAD, descriptors=descriptors))
+    assert born.process.wait(10) != 0
+
+
+def test_worker_that_was_given_nothing_holds_nothing_but_its_wire(born: Born) -> None:
+    born.hear(m.Hello)
+    links = fd_targets(born.process.pid)
+    assert not [link for link in links if link.startswith("/") and not link.startswith("/dev/null")]
+
+
+def test_worker_lays_what_it_computed_into_the_tray_when_it_is_stopped(born: Born) -> None:
+    tray = os.memfd_create("tray")
+    os.ftruncate(tray, 1 << 20)
+    order = msgspec.structs.replace(LOAD, descriptors=("model", "tray"), stash_bytes=1 << 20)
+    born.load(submit(1, "the rain on the hills", domain="a:"), order=order, fds=[tray])
+    while not born.hear(m.Step).ends:  # type: ignore[attr-defined]
+        pass
+    born.say(m.Stop(keep_ms=1000))
+    kept = born.hear(m.Kept)
+    assert isinstance(kept, m.Kept) and (kept.num_tokens, kept.domain) == (23, "a:")
+    assert os.pread(tray, 8, kept.offset) == struct.pack("<Ii", 23, ord("t"))
+    os.close(tray)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,9 @@ class DaemonService(DaemonServiceBase):
                 num_sessions=broker.num_sessions,
                 models_dir=str(broker.catalog.directory),
                 engine_build=next((r.engine_build for r in broker.residents), ""),
+                pool=render.pool(broker),
+                pool_limit_bytes=broker.loading.vault.pool.limit_bytes,
+                spare_worker_pid=broker.loading.spare.pid,
             )
         )
 

@@ -87,6 +87,11 @@ class Resident:
         """Why the draft that its sidecar names does not guess; empty if it does, or there is none."""
         return self.why_no_draft or self.facts.draft_problem or self.tally.draft_problem
 
+    @property
+    def is_leaving(self) -> bool:
+        """It was told to stop, and hears nothing else any more."""
+        return bool(self._stop_reason)
+
     def digests(self, adapters: Iterable[str]) -> tuple[str | None, ...]:
         """Of all that makes the model's answers with these adapters what they are."""
         return (self.sha256, *(self.adapters.get(name) for name in adapters))

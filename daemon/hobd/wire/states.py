@@ -47,3 +47,9 @@ class Forgotten(Message, frozen=True, tag=True):
     id: Id
     num_prefixes: Count
     num_bytes: Count
+
+
+def is_domain_of(domain: str, caller: str, named: str | None = None) -> bool:
+    """Whether it is a domain of the caller's, and the one named if one is; in whatever variant."""
+    plain = domain.split("\0", 2)[2] if domain.startswith("\0") else domain
+    return plain.startswith(f"{caller}:") if named is None else plain == f"{caller}:{named}"

@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from hobd.wire import messages as m
-from hobd.wire.states import MOST_STATES
+from hobd.wire.states import MOST_STATES, is_domain_of
 from hobd.worker.engine import Engine, Stowed
 from hobd.worker.lanes import Discard, Fetch, Lanes, Stow
 from hobd.worker.sequence import Sequence
 from hobd.worker.tray import Place, Tray
-from hobd.worker.variants import is_domain_of
 
 _MOST_DOMAIN_CHARACTERS = 1000  # as the wire has it
 

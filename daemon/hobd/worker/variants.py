@@ -30,13 +30,7 @@ def domain_of(variant: Variant, domain: str) -> str:
     if not variant or not domain:
         return domain
     names = ",".join(f"{name}={scale!r}" for name, scale in variant)
-    return f"\0{names}\0{domain}"  # no name and no caller's domain begins with this letter
-
-
-def is_domain_of(domain: str, caller: str, named: str | None = None) -> bool:
-    """Whether it is a domain of the caller's, and the one named if one is; in whatever variant."""
-    plain = domain.rpartition("\0")[2]
-    return plain.startswith(f"{caller}:") if named is None else plain == f"{caller}:{named}"
+    return f"\0{names}\0{domain}"  # no name has this letter, and no caller's domain begins with it
 
 
 class Variants:

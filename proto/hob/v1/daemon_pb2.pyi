@@ -43,7 +43,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build")
+    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build", "pool", "pool_limit_bytes", "spare_worker_pid")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,9 @@ class GetStatusResponse(_message.Message):
     NUM_SESSIONS_FIELD_NUMBER: _ClassVar[int]
     MODELS_DIR_FIELD_NUMBER: _ClassVar[int]
     ENGINE_BUILD_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    POOL_LIMIT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SPARE_WORKER_PID_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
     started_at: _timestamp_pb2.Timestamp
@@ -70,7 +73,20 @@ class GetStatusResponse(_message.Message):
     num_sessions: int
     models_dir: str
     engine_build: str
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ...) -> None: ...
+    pool: _containers.RepeatedCompositeFieldContainer[PoolUse]
+    pool_limit_bytes: int
+    spare_worker_pid: int
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ..., pool: _Optional[_Iterable[_Union[PoolUse, _Mapping]]] = ..., pool_limit_bytes: _Optional[int] = ..., spare_worker_pid: _Optional[int] = ...) -> None: ...
+
+class PoolUse(_message.Message):
+    __slots__ = ("model", "num_prefixes", "num_bytes")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NUM_PREFIXES_FIELD_NUMBER: _ClassVar[int]
+    NUM_BYTES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    num_prefixes: int
+    num_bytes: int
+    def __init__(self, model: _Optional[str] = ..., num_prefixes: _Optional[int] = ..., num_bytes: _Optional[int] = ...) -> None: ...
 
 class Door(_message.Message):
     __slots__ = ("name", "path", "mode", "owner_uid", "num_connections")
