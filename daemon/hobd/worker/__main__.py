@@ -34,6 +34,7 @@ def main(argv: list[str]) -> int:
     from hobd.worker.engine import EngineError
     from hobd.worker.serve import serve
 
+    llama.prepare()
     sock = socket.socket(fileno=int(arguments["--wire-fd"]))
     try:
         serve(

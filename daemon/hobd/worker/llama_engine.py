@@ -36,8 +36,7 @@ _MAGIC = b"GGUF"
 
 def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> LlamaEngine | LlamaEncoder:
     """Loads the model behind a descriptor. Raises FileUnusable or MemoryShort."""
-    llama.silence()
-    L.llama_backend_init()
+    llama.prepare()
     model = _load_model(model_fd, settings, progress)
     try:
         context, context_tokens = _new_context(model, settings)
