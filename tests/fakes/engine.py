@@ -131,8 +131,13 @@ class FakeEngine:
         assert 0 < length < len(self._lanes[lane]), "nothing is there to be taken back"
         del self._lanes[lane][length:]
 
-    def stow(self, lane: int) -> Stowed:
-        return memoryview(array("H", [token for _, token in self._lanes[lane]]).tobytes())
+    def stowed_bytes(self, lane: int) -> int:
+        return 2 * len(self._lanes[lane])
+
+    def stow(self, lane: int, into: Stowed | None = None) -> Stowed:
+        stowed = into or memoryview(bytearray(self.stowed_bytes(lane)))
+        stowed[:] = array("H", [token for _, token in self._lanes[lane]]).tobytes()
+        return stowed
 
     def fetch(self, stowed: Stowed, lane: int, count: int) -> None:
         tokens = list(stowed.cast("B").cast("H"))

@@ -43,7 +43,7 @@ def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float],
     if behaviour == "slow":
         engine.in_decode = engine.embedder.in_compute = slow_down
     if behaviour.startswith("leave-"):
-        engine.stow = lambda lane: leave(behaviour)  # type: ignore[method-assign]
+        engine.stow = lambda lane, into=None: leave(behaviour)  # type: ignore[method-assign]
     if behaviour in ("poison", "breach"):
         engine.in_decode = lambda slices: swallow(slices, behaviour)
     return engine

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from hob_client import Client
 
@@ -97,10 +101,11 @@ def test_no_word_of_a_kept_prompt_is_in_any_file_or_log(daemon: RunningDaemon, c
 
 
 @pytest.fixture
-def daemon_with_spare(tmp_path: Path) -> RunningDaemon:
+def daemon_with_spare(tmp_path: Path) -> Iterator[RunningDaemon]:
     running = RunningDaemon(tmp_path / "home", fake_workers=True, has_spare=True)
     running.add_model("model")
-    return running.start()
+    yield running.start()
+    running.stop()
 
 
 def test_spare_worker_is_taken_for_the_next_model_and_replaced(daemon_with_spare: RunningDaemon) -> None:
@@ -110,4 +115,19 @@ def test_spare_worker_is_taken_for_the_next_model_and_replaced(daemon_with_spare
         num_cached(client)
         assert client.status().residents[0].worker_pid == spare
         await_true(lambda: client.status().spare_worker_pid not in (0, spare), "another one waits")
-    daemon_with_spare.stop()
+
+
+def test_spare_worker_that_was_killed_costs_nobody_an_answer(daemon_with_spare: RunningDaemon) -> None:
+    with daemon_with_spare.client() as client:
+        await_true(lambda: client.status().spare_worker_pid, "a spare worker waits")
+        os.kill(client.status().spare_worker_pid, signal.SIGKILL)
+        assert num_cached(client) == 0
+        assert "event=load_failed" not in daemon_with_spare.log
+
+
+def test_spare_worker_ends_with_its_daemon(daemon_with_spare: RunningDaemon) -> None:
+    with daemon_with_spare.client() as client:
+        await_true(lambda: client.status().spare_worker_pid, "a spare worker waits")
+        spare = psutil.Process(client.status().spare_worker_pid)
+    os.kill(daemon_with_spare.pid, signal.SIGKILL)
+    assert not psutil.wait_procs([spare], 10)[1]

@@ -196,8 +196,11 @@ class Engine(Protocol):
         Only with cache lanes: not every model's memory can.
         """
 
-    def stow(self, lane: int) -> Stowed:
-        """A copy of a lane's cells in plain memory."""
+    def stowed_bytes(self, lane: int) -> int:
+        """How many bytes a lane takes when it is stowed."""
+
+    def stow(self, lane: int, into: Stowed | None = None) -> Stowed:
+        """A copy of a lane's cells in plain memory: `into`, which has its size, or memory of its own."""
 
     def fetch(self, stowed: Stowed, lane: int, count: int) -> None:
         """Fills an empty lane with the first `count` stowed cells. There must be room for all of them.

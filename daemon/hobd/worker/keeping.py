@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from hobd.wire import messages as m
 from hobd.wire.states import MOST_STATES, is_domain_of
 from hobd.worker.engine import Engine, Stowed
-from hobd.worker.lanes import Discard, Fetch, Lanes, Stow
+from hobd.worker.lanes import Discard, Fetch, Lanes, Prefix, Stow
 from hobd.worker.sequence import Sequence
 from hobd.worker.tray import Place, Tray
 
@@ -68,9 +68,7 @@ class Keeping:
                 return
             if len(prefix.domain) > _MOST_DOMAIN_CHARACTERS:
                 continue
-            place = self._places.get(prefix.key) if prefix.key is not None else None
-            if place is None:
-                place = self._tray.lay(prefix.tokens, self._state(prefix.lane, prefix.key))
+            place = self._lay(prefix, self._tray)
             if place is None:
                 return
             self._send(m.Kept(place.offset, place.num_bytes, len(prefix.tokens), prefix.domain))
@@ -93,8 +91,14 @@ class Keeping:
         )
         self._send(m.Forgotten(message.id, num, num_bytes))
 
-    def _state(self, lane: int | None, key: int | None) -> Stowed:
-        if lane is not None:
-            return self._engine.stow(lane)
-        assert key is not None
-        return self._states[key]
+    def _lay(self, prefix: Prefix, tray: Tray) -> Place | None:
+        """What lies there already stays; what is in a lane is stowed where it is to lie."""
+        if prefix.key is not None:
+            return self._places.get(prefix.key) or tray.lay(prefix.tokens, self._states[prefix.key])
+        assert prefix.lane is not None
+        reserved = tray.reserve(prefix.tokens, self._engine.stowed_bytes(prefix.lane))
+        if reserved is None:
+            return None
+        place, memory = reserved
+        self._engine.stow(prefix.lane, memory)
+        return place

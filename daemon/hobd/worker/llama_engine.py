@@ -105,12 +105,17 @@ class LlamaEngine(Vocabulary):
     def copy(self, source: int, target: int, count: int) -> None:
         L.llama_memory_seq_cp(self._memory, source, target, 0, count)
 
-    def stow(self, lane: int) -> memoryview:
-        stowed = np.empty(L.llama_state_seq_get_size(self._context, lane), np.uint8)
-        written = L.llama_state_seq_get_data(self._context, _bytes_of(stowed), len(stowed), lane)
-        if written != len(stowed):
-            raise EngineError(f"llama.cpp stowed {written} of {len(stowed)} bytes of a lane")
-        return stowed.data
+    def stowed_bytes(self, lane: int) -> int:
+        return int(L.llama_state_seq_get_size(self._context, lane))
+
+    def stow(self, lane: int, into: memoryview | None = None) -> memoryview:
+        if into is None:
+            into = np.empty(self.stowed_bytes(lane), np.uint8).data
+        state = _bytes_of(np.frombuffer(into, np.uint8))
+        written = L.llama_state_seq_get_data(self._context, state, into.nbytes, lane)
+        if written != into.nbytes:
+            raise EngineError(f"llama.cpp stowed {written} of {into.nbytes} bytes of a lane")
+        return into
 
     def fetch(self, stowed: memoryview, lane: int, count: int) -> None:
         state = _bytes_of(np.frombuffer(stowed, np.uint8))

@@ -60,18 +60,27 @@ class Tray:
 
     def lay(self, tokens: Sequence[int], state: memoryview) -> Place | None:
         """Adds one. None if there is no room for it."""
+        reserved = self.reserve(tokens, state.nbytes)
+        if reserved is None:
+            return None
+        place, memory = reserved
+        memory[:] = state
+        return place
+
+    def reserve(self, tokens: Sequence[int], num_bytes: int) -> tuple[Place, memoryview] | None:
+        """Adds one whose state, of so many bytes, is yet to be written. None if there is no room for it."""
         spelled = array("i", tokens)
         if sys.byteorder == "big":
             spelled.byteswap()
         head = _COUNT.pack(len(tokens)) + spelled.tobytes()
-        place = Place(self._end, len(head) + len(state))
+        place = Place(self._end, len(head) + num_bytes)
         if place.offset + place.num_bytes > len(self._memory):
             return None
         middle = place.offset + len(head)
         self._memory[place.offset : middle] = head
-        self._memory[middle : place.offset + place.num_bytes] = state
-        self._end = _next_page(place.offset + place.num_bytes)
-        return place
+        end = place.offset + place.num_bytes
+        self._end = _next_page(end)
+        return place, memoryview(self._memory)[middle:end]
 
     def free(self, place: Place) -> None:
         """Gives the memory of a place back; it begins on a page, and has its last one for itself."""

@@ -164,3 +164,14 @@ def test_without_room_or_a_digest_nothing_is_kept() -> None:
         assert Vault(0).open("model", BINDING, LIMIT, 1) is None
 
     run(scenario)
+
+
+def test_what_no_worker_was_told_of_stays_for_the_next_one() -> None:
+    async def scenario(vault: Vault) -> None:
+        await leave(vault, STATE)
+        handover = opened(vault)
+        assert await handover.unseal() == [1]
+        handover.close()  # the worker died while it was loading
+        assert await inherit(vault) == [STATE]
+
+    run(scenario)
