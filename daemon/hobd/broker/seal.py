@@ -83,6 +83,10 @@ class Sealer:
         self._num_sealed = 0
         self.is_wiped = False
 
+    @property
+    def is_key_locked(self) -> bool:
+        return self._key.is_locked
+
     def next_number(self) -> int:
         """For one call of `seal`. From one thread only."""
         self._num_sealed += 1

@@ -36,7 +36,7 @@ class Vault:
         self.pool = Pool(limit_bytes if hasattr(os, "memfd_create") else 0)
         self.num_refused = 0
         self._sealer: Sealer | None = None  # made when there is something to seal
-        self._states: dict[int, tuple[Sealed, Binding]] = {}
+        self._states: dict[int, Sealed] = {}
         self._tasks: dict[asyncio.Task[None], str] = {}  # and the model that each seals
         self._is_closed = False
 
@@ -65,7 +65,7 @@ class Vault:
             lambda item: is_theirs(item.domain) and model in (None, item.model)
         )
         for key in keys:
-            del self._states[key]
+            self._states.pop(key, None)
         return len(keys), num_bytes
 
     def account(self) -> Account:
@@ -78,8 +78,8 @@ class Vault:
         """Wipes the key and drops everything. Nothing is kept from now on."""
         self._is_closed = True
         await self.settled()
-        for key in list(self._states):
-            self.drop(key)
+        self.pool.forget(lambda item: True)
+        self._states.clear()
         if self._sealer is not None:
             self._sealer.wipe()
 
@@ -93,21 +93,27 @@ class Vault:
     def sealer(self) -> Sealer:
         if self._sealer is None:
             self._sealer = Sealer()
-            log.event("sealing", key_is_locked=self._sealer._key.is_locked)
+            log.event("sealing", key_is_locked=self._sealer.is_key_locked)
         return self._sealer
 
     def state(self, key: int) -> Sealed:
-        return self._states[key][0]
+        return self._states[key]
 
-    def add(self, sealed: Sealed, binding: Binding, item: Item) -> None:
-        self._states[sealed.number] = sealed, binding
-        for key in self.pool.add(sealed.number, item):
-            del self._states[key]
+    def make_room(self, key: int, item: Item) -> bool:
+        """Books a state that is about to be sealed, so that others go before it takes memory."""
+        for gone in self.pool.add(key, item):
+            self._states.pop(gone, None)
+        return key in self.pool
+
+    def add(self, sealed: Sealed) -> None:
+        """There is room for it, unless it was wished forgotten meanwhile."""
+        if sealed.number in self.pool:
+            self._states[sealed.number] = sealed
 
     def drop(self, key: int) -> None:
         if key in self.pool:
             self.pool.remove(key)
-            del self._states[key]
+        self._states.pop(key, None)
 
     def refuse(self, key: int, model: str) -> None:
         """It is not what was sealed, or not for this worker."""
@@ -225,10 +231,12 @@ class Handover:
         try:
             for state in reversed(kept):  # the last used comes last, and goes last
                 number = sealer.next_number()
-                sealed = await asyncio.to_thread(self._seal, sealer, number, state)
-                if not self._vault.is_closed and not any(theirs(state.domain) for theirs in self._refused):
-                    self._vault.add(sealed, self._binding, self._item(state))
+                if any(theirs(state.domain) for theirs in self._refused):
+                    continue
+                if self._vault.make_room(number, self._item(state)):
+                    self._vault.add(await asyncio.to_thread(self._seal, sealer, number, state))
         except (OSError, MemoryError) as error:
+            self._vault.drop(number)
             log.event("not_kept", level="warning", model=self._model, error=type(error).__name__)
         finally:
             self.close()

@@ -175,3 +175,31 @@ def test_what_no_worker_was_told_of_stays_for_the_next_one() -> None:
         assert await inherit(vault) == [STATE]
 
     run(scenario)
+
+
+def test_others_make_room_before_a_state_is_sealed() -> None:
+    async def scenario(vault: Vault) -> None:
+        await leave(vault, STATE)
+        handover = opened(vault)
+        handover.tray.write(0, memoryview(STATE))
+        handover.note(m.Kept(0, len(STATE), 20, "owner:"))
+        handover.end(is_sound=True)
+        await asyncio.sleep(0)  # sealing has begun
+        assert vault.pool.usage() == {"model": (1, len(STATE))} and not vault._states
+        await vault.settled()
+        assert await inherit(vault) == [STATE]
+
+    run(scenario, limit=3 * len(STATE) // 2)
+
+
+def test_what_is_forgotten_while_it_is_sealed_is_gone() -> None:
+    async def scenario(vault: Vault) -> None:
+        handover = opened(vault)
+        handover.note(m.Kept(0, len(STATE), 20, "owner:"))
+        handover.end(is_sound=True)
+        await asyncio.sleep(0)
+        assert vault.forget(lambda domain: True, "model") == (1, len(STATE))
+        await vault.settled()
+        assert not vault._states and vault.pool.num_bytes == 0
+
+    run(scenario)
