@@ -113,7 +113,8 @@ def test_forgotten_prefixes_are_not_found_and_not_laid_down(memory: int) -> None
 def test_answer_under_way_leaves_nothing_when_its_domain_is_forgotten(memory: int) -> None:
     engine, heard = FakeEngine(STASHING), Heard()
     loop = Loop(engine, heard, tray=Tray(os.dup(memory), 0))
-    engine.in_decode = lambda slices: loop.tell(m.ForgetPrefixes(9, "me"))
+    wishes = [m.ForgetPrefixes(9, "me")]
+    engine.in_decode = lambda slices: loop.tell(wishes.pop()) if wishes else None
     assert ask(loop, heard, given_answer(1, PROMPT, domain="me:a")).num_completion_tokens > 1
     leave(loop)
     assert heard.forgotten and heard.kept == []
