@@ -40,7 +40,7 @@ class SpareWorker:
         try:
             while True:
                 await quiet()
-                if await self._stand_by() is None:
+                if await self._stand_by():
                     pause = _FIRST_PAUSE_SECONDS
                     continue
                 await asyncio.sleep(pause)
@@ -48,10 +48,14 @@ class SpareWorker:
         finally:
             self._end()
 
-    async def _stand_by(self) -> int | None:
-        """Waits until the spare is taken, or has died: then says with which status."""
+    async def _stand_by(self) -> bool:
+        """Starts one and waits until it is taken. False: it died before, or could not be started."""
         self._taken.clear()
-        process = self._process = self._spawner.spawn()
+        try:
+            process = self._process = self._spawner.spawn()
+        except OSError as error:  # no memory, no descriptors; a load would say so to who asked
+            log.event("spare_died", level="warning", pid=0, how=f"not started: {error.strerror}")
+            return False
         death = asyncio.ensure_future(process.wait())
         taken = asyncio.ensure_future(self._taken.wait())
         try:
@@ -60,11 +64,11 @@ class SpareWorker:
             death.cancel()
             taken.cancel()
         if self._process is None:
-            return None
+            return True
         self._end()
         status = await process.wait()
         log.event("spare_died", level="warning", pid=process.pid, how=describe_exit(status))
-        return status
+        return False
 
     def _end(self) -> None:
         process, self._process = self._process, None

@@ -30,8 +30,12 @@ class FakeProcess:
 class FakeSpawner:
     def __init__(self) -> None:
         self.born: list[FakeProcess] = []
+        self.num_refusals = 0
 
     def spawn(self) -> FakeProcess:
+        if self.num_refusals:
+            self.num_refusals -= 1
+            raise OSError(12, "no memory")
         self.born.append(FakeProcess(len(self.born) + 1))
         return self.born[-1]
 
@@ -103,6 +107,19 @@ def test_spare_that_dies_is_gone_and_not_replaced_at_once(monkeypatch: pytest.Mo
         assert pauses == [1.0, 2.0, 4.0] and spare.pid == 4
 
     monkeypatch.setattr("hobd.broker.spare.asyncio.sleep", note)
+    run(scenario)
+
+
+def test_spare_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    sleep = asyncio.sleep
+
+    async def scenario(spare: SpareWorker, spawner: FakeSpawner, quiet: asyncio.Event) -> None:
+        spawner.num_refusals = 2
+        quiet.set()
+        await settle()
+        assert spare.pid == 1 and spawner.num_refusals == 0
+
+    monkeypatch.setattr("hobd.broker.spare.asyncio.sleep", lambda seconds: sleep(0))
     run(scenario)
 
 
