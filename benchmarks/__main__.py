@@ -12,7 +12,7 @@ from pathlib import Path
 from hob.address import data_dir
 from rich.console import Console
 
-from benchmarks import cost, goals, report
+from benchmarks import cost, goals, report, swaps
 
 PLOT = "results.svg"
 
@@ -30,6 +30,8 @@ def main() -> None:
     sections = []
     if arguments.only != "cost":
         rows = goals.measure(arguments.tools, arguments.model, arguments.repeats)
+        rows += swaps.measure(arguments.tools, arguments.model, arguments.repeats)
+        rows.sort(key=lambda row: row.goal)
         sections.append(("Against llama.cpp's own programs", rows))
     if arguments.only != "goals":
         rows = cost.measure(arguments.model, arguments.repeats) + cost.doors()

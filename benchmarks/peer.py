@@ -23,10 +23,13 @@ class LlamaServer:
         self._port = port
         self.pid = pid
 
-    def stream(self, prompt: str, num_tokens: int) -> dict[str, Any]:
-        """Client to client: time to the first token, and the rate of those after it."""
+    def stream(self, prompt: str, num_tokens: int, *, model: str = "") -> dict[str, Any]:
+        """Client to client: time to the first token, and the rate of those after it.
+
+        `model`: which one, if it is a router.
+        """
         began = time.perf_counter()
-        connection = self._ask(prompt, num_tokens)
+        connection = self._ask(prompt, num_tokens, model)
         response = connection.getresponse()
         first, text, is_whole = 0.0, "", False
         while line := response.readline():
@@ -52,7 +55,7 @@ class LlamaServer:
         time.sleep(after_s)
         connection.close()
 
-    def _ask(self, prompt: str, num_tokens: int) -> http.client.HTTPConnection:
+    def _ask(self, prompt: str, num_tokens: int, model: str = "") -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=600)
         body = {
             "prompt": prompt,
@@ -61,6 +64,7 @@ class LlamaServer:
             "ignore_eos": True,
             "stream": True,
             "cache_prompt": True,
+            "model": model,
         }
         connection.request("POST", "/completion", json.dumps(body), {"Content-Type": "application/json"})
         return connection
@@ -69,13 +73,24 @@ class LlamaServer:
 @contextmanager
 def running(tools: Path, model: Path, *options: str) -> Iterator[LlamaServer]:
     """A server with its own defaults, but for `options`; ready when the block begins."""
+    with _serving(tools, "-m", str(model), *options) as server:
+        yield server
+
+
+@contextmanager
+def routing(tools: Path, models: Path, *options: str) -> Iterator[LlamaServer]:
+    """One that loads models of a directory as they are asked for."""
+    with _serving(tools, "--models-dir", str(models), *options) as server:
+        yield server
+
+
+@contextmanager
+def _serving(tools: Path, *options: str) -> Iterator[LlamaServer]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
         str(tools / "llama-server"),
-        "-m",
-        str(model),
         "--host",
         "127.0.0.1",
         "--port",

@@ -25,15 +25,17 @@ MODEL = "bench"
 class Daemon:
     """A daemon of the benchmark's own, in a directory of its own."""
 
-    def __init__(self, home: Path, model: Path) -> None:
+    def __init__(self, home: Path, model: Path, *names: str) -> None:
+        """The model under one name or several, each a file of its own."""
         self.home = home
         self.socket = home / "run" / "hob.sock"
-        models = home / "models"
-        models.mkdir(parents=True, exist_ok=True)
-        link = models / f"{MODEL}.gguf"
-        if not link.exists():
-            link.write_bytes(model.read_bytes())
-            link.chmod(0o444)
+        self.models = home / "models"
+        self.models.mkdir(parents=True, exist_ok=True)
+        for name in names or (MODEL,):
+            copy = self.models / f"{name}.gguf"
+            if not copy.exists():
+                copy.write_bytes(model.read_bytes())
+                copy.chmod(0o444)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -41,7 +43,7 @@ class Daemon:
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "HOB_SOCKET": str(self.socket),
-            "HOB_MODELS_DIR": str(self.home / "models"),
+            "HOB_MODELS_DIR": str(self.models),
         }
 
     @contextmanager
@@ -60,12 +62,14 @@ class Daemon:
         return Client(self.socket, start=False, wait_seconds=30)
 
 
-def stream(client: Client, prompt: str, num_tokens: int, **options: Any) -> dict[str, Any]:
+def stream(
+    client: Client, prompt: str, num_tokens: int, *, model: str = MODEL, **options: Any
+) -> dict[str, Any]:
     """One stream, client to client: time to the first token, and the rate of those after it."""
     began = time.perf_counter()
     first, text = 0.0, ""
     for event in client.generate(
-        MODEL, prompt, temperature=0, max_tokens=num_tokens, ignore_eos=True, **options
+        model, prompt, temperature=0, max_tokens=num_tokens, ignore_eos=True, **options
     ):
         text += event.text
         first = first or (time.perf_counter() if text else 0.0)

@@ -20,7 +20,8 @@ FAKE = Path(__file__).parent / "fakes" / "daemon_main.py"
 class RunningDaemon:
     """`start` it, ask it through `client()`, `stop` it; `log` has all it wrote."""
 
-    def __init__(self, home: Path, *, fake_workers: bool) -> None:
+    def __init__(self, home: Path, *, fake_workers: bool, has_spare: bool = False) -> None:
+        """`has_spare`: keeps a spare worker, which tests of other things need not wait for."""
         self.home = home
         self.models = home / "models"
         self.models.mkdir(parents=True)
@@ -31,6 +32,8 @@ class RunningDaemon:
         # test of seconds would take minutes.
         real = ["-I", "-m", "hobd", "--set", "engine.threads=1"]
         self._program = [str(FAKE)] if fake_workers else real
+        if not has_spare:
+            self._program += ["--set", "engine.spare_worker=false"]
 
     @property
     def environment(self) -> dict[str, str]:

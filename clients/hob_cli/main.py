@@ -31,6 +31,7 @@ COMMANDS = {
     "top": "Watch models, memory and speed, live.",
     "models": "List the models there are.",
     "load": "Bring a model into memory.",
+    "forget": "Drop what is kept of your prompts.",
     "stop": "Take models out of memory, or end the daemon.",
     "status": "Show how the daemon is.",
     "audit": "Show and check the journal of what happened.",

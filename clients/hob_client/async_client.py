@@ -30,6 +30,7 @@ from hob_client.values import (
     Drained,
     Embedding,
     Embeddings,
+    Forgotten,
     Happening,
     Model,
     Ranking,
@@ -209,6 +210,12 @@ class AsyncClient:
         request = models_pb2.UnloadModelRequest(model=model, force=force)
         unloaded: Unloaded = read(await self._call(lambda link: link.models.UnloadModel, request))
         return unloaded
+
+    async def forget(self, model: str = "", *, cache_domain: str | None = None) -> Forgotten:
+        """Drop what is kept of your prompts, of all models if none is named."""
+        request = models_pb2.ForgetCacheRequest(model=model, cache_domain=cache_domain)
+        forgotten: Forgotten = read(await self._call(lambda link: link.models.ForgetCache, request))
+        return forgotten
 
     async def pin(self, model: str, pinned: bool = True) -> None:
         """Keep a model from being evicted, or let it go."""

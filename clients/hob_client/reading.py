@@ -29,6 +29,8 @@ _VALUES: dict[str, type[Any]] = {
     "Embedding": values.Embedding,
     "RankedDocument": values.RankedDocument,
     "RerankResponse": values.Ranking,
+    "ForgetCacheResponse": values.Forgotten,
+    "PoolUse": values.PoolUse,
     "UnloadModelResponse": values.Unloaded,
     "Door": values.Door,
     "ClassLoad": values.ClassLoad,

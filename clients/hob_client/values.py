@@ -162,6 +162,8 @@ class Resident:
     projector: str
     projector_problem: str
     projector_sha256: str
+    pool_bytes: int
+    num_restored: int  # prefixes of earlier workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +213,23 @@ class Unloaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was kept of prompts, and is no more."""
+
+    num_prefixes: int
+    freed_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolUse:
+    """What the daemon keeps, sealed, of a model that left memory."""
+
+    model: str
+    num_prefixes: int
+    num_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
     name: str
     path: str
@@ -256,6 +275,9 @@ class Status:
     engine_build: str
     classes: tuple[ClassLoad, ...]
     memory_pressure: MemoryPressure
+    pool: tuple[PoolUse, ...]
+    pool_limit_bytes: int
+    spare_worker_pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from hobd import log
 from hobd.broker.broker import Broker
 from hobd.broker.loading import Loading
 from hobd.broker.supervisor import PythonSpawner
+from hobd.broker.vault import Vault
 from hobd.config import RELOADABLE, Config, changed_keys, config_file, load, to_toml
 from hobd.door import policy, unix_socket
 from hobd.door.caller import caller_from
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 EXIT_OK, EXIT_CANNOT_START, EXIT_USAGE = 0, 1, 2
 WORKER = ("-m", "hobd.worker")
+# Whoever reads an answer takes longer, so the next model's worker is ready before it is asked for.
+_QUIET_SECONDS = 0.1
 
 
 def run(
@@ -132,14 +135,17 @@ class _Daemon:
                 await host.start(door.socket)
                 self._on_signals(broker)
                 idle = asyncio.create_task(self._end_when_idle(broker))
+                spare = asyncio.create_task(self._keep_spare(broker))
                 self._starter.ready()
                 log.event(
                     "serving", socket=door.path, pid=os.getpid(), confinement=str(self._confinement or "none")
                 )
                 await self._ending.wait()
                 idle.cancel()
+                spare.cancel()
                 await broker.drain(self._config.daemon.drain_timeout_seconds)
                 await host.stop()
+                await broker.loading.vault.close()
         finally:
             door.close()
         log.event("ended", pid=os.getpid())
@@ -151,12 +157,18 @@ class _Daemon:
             log.event("idle", seconds=seconds)
             self._ending.set()
 
+    async def _keep_spare(self, broker: Broker) -> None:
+        """Starts the next model's worker in quiet moments, if the configuration says so."""
+        if self._config.engine.spare_worker:
+            await broker.loading.spare.keep(lambda: _quiet(broker))
+
     def _broker(self) -> Broker:
         state = address.state_dir()
         loading = Loading(
             spawner=PythonSpawner(sandbox=self._config.security.sandbox, module=self._worker),
             quirks=Quirks(state / "quirks.json"),
             digests=DigestMemory(state / "digests.json"),
+            vault=Vault(self._config.memory.pool_mb * 1_000_000),
         )
         return Broker(config=self._config, catalog=Catalog(self._config.models.directory()), loading=loading)
 
@@ -215,6 +227,12 @@ class _Daemon:
             changed=",".join(changed) or "nothing",
             needs_restart=",".join(waiting) or "nothing",
         )
+
+
+async def _quiet(broker: Broker) -> None:
+    """Returns when nobody has asked for a moment, and nothing loads."""
+    await broker.idle_for(_QUIET_SECONDS)
+    await broker.loading.at_rest()
 
 
 def _admit(connection: socket.socket) -> None:

@@ -235,6 +235,9 @@ class _Models(ModelServiceBase):
             stream, models_pb2.UnloadModelResponse(was_resident=True, freed_bytes=5 << 20)
         )
 
+    async def ForgetCache(self, stream: Any) -> None:
+        await self._daemon.answer(stream, models_pb2.ForgetCacheResponse(num_prefixes=2, freed_bytes=7 << 20))
+
     async def PinModel(self, stream: Any) -> None:
         await self._daemon.answer(stream, models_pb2.PinModelResponse())
 

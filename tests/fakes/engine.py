@@ -10,8 +10,8 @@ import os
 import signal
 import threading
 import zlib
+from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -37,15 +37,6 @@ END = 256
 WIDTH = 8  # of a vector
 POISON = "!"  # an engine may be made to die of it; no answer has one
 TEMPLATE = "{% for m in messages %}{{ m.role }}:{{ m.content }}\n{% endfor %}"
-
-
-@dataclass(frozen=True)
-class StowedLane:
-    tokens: list[int]
-
-    @property
-    def nbytes(self) -> int:
-        return len(self.tokens)
 
 
 class FakeEngine:
@@ -143,17 +134,20 @@ class FakeEngine:
         assert 0 < length < len(self._lanes[lane]), "nothing is there to be taken back"
         del self._lanes[lane][length:]
 
-    def stow(self, lane: int) -> StowedLane:
-        return StowedLane([token for _, token in self._lanes[lane]])
+    def stowed_bytes(self, lane: int) -> int:
+        return 2 * len(self._lanes[lane])
+
+    def stow(self, lane: int, into: Stowed | None = None) -> Stowed:
+        stowed = into or memoryview(bytearray(self.stowed_bytes(lane)))
+        stowed[:] = array("H", [token for _, token in self._lanes[lane]]).tobytes()
+        return stowed
 
     def fetch(self, stowed: Stowed, lane: int, count: int) -> None:
-        assert isinstance(stowed, StowedLane)
+        tokens = list(stowed.cast("B").cast("H"))
         assert not self._lanes.get(lane), "a lane must be forgotten before it is used again"
-        assert self.used_cells + len(stowed.tokens) <= self.facts.total_cells, (
-            "there is no room for all of it"
-        )
+        assert self.used_cells + len(tokens) <= self.facts.total_cells, "there is no room for all of it"
         self._num_fetched += count  # fetched cells have negative numbers: they were not computed
-        self._lanes[lane] = list(enumerate(stowed.tokens[:count], -self._num_fetched))
+        self._lanes[lane] = list(enumerate(tokens[:count], -self._num_fetched))
 
     def copy(self, source: int, target: int, count: int) -> None:
         assert not self._lanes.get(target), "a lane must be forgotten before it is used again"

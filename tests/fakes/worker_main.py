@@ -2,6 +2,7 @@
 
 The model file's first line scripts it: `ok`, `unusable`, `memory`; `segv-in-probe` dies unless degraded;
 `segv-while-loading`; `silent` never says hello; `garbage`, `huge-frame` and `early-step` break the contract.
+`leave-dying`, `leave-hanging` and `leave-lying` misbehave when they hand over what they computed.
 `slow` takes its time; `poison` and `breach` too, and a prompt with a POISON in it kills them or makes them
 break the contract.
 Started by tests through PythonSpawner(module=(path of this file,)).
@@ -17,12 +18,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from hobd.sandbox import enter, hygiene
 from hobd.wire import messages as m
 from hobd.wire.framing import encode
+from hobd.worker.darkroom import start_darkroom
 from hobd.worker.embedder import Span
 from hobd.worker.engine import Settings, Slice
 from hobd.worker.serve import serve
@@ -40,6 +43,8 @@ def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float],
         engine.in_decode = lambda slices: os.kill(os.getpid(), signal.SIGSEGV)
     if behaviour == "slow":
         engine.in_decode = engine.embedder.in_compute = slow_down
+    if behaviour.startswith("leave-"):
+        engine.stow = lambda lane, into=None: leave(behaviour)  # type: ignore[method-assign]
     if behaviour in ("poison", "breach"):
         engine.in_decode = lambda slices: swallow(slices, behaviour)
     return engine
@@ -47,6 +52,17 @@ def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float],
 
 def slow_down(work: Sequence[Slice] | Sequence[Span]) -> None:
     time.sleep(0.02)
+
+
+def leave(behaviour: str) -> NoReturn:
+    """What there is to keep is stowed when the worker has been told to go."""
+    if behaviour == "leave-dying":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if behaviour == "leave-lying":
+        lie = encode(m.Kept(1 << 39, 1 << 20, 20, "owner:"))
+        os.write(int(sys.argv[sys.argv.index("--wire-fd") + 1]), lie)
+    time.sleep(30)
+    raise AssertionError("nobody ended it")
 
 
 def swallow(slices: Sequence[Slice], behaviour: str) -> None:
@@ -68,7 +84,7 @@ def misbehave(sock: socket.socket, behaviour: str) -> None:
     elif behaviour == "huge-frame":
         sock.sendall(struct.pack("<I", m.MAX_FRAME_TO_BROKER_BYTES + 1))
     elif behaviour == "early-step":
-        sock.sendall(encode(m.Hello(m.WIRE_VERSION, "fake", "none")) + encode(m.Step([], [], [], m.Tally())))
+        sock.sendall(encode(m.Step([], [], [], m.Tally())))
     time.sleep(30)
 
 
@@ -76,19 +92,21 @@ def main(argv: list[str]) -> None:
     arguments = dict(zip(argv[::2], argv[1::2], strict=True))
     hygiene.die_with_parent(int(arguments["--parent"]))
     sandbox = "none" if arguments["--sandbox"] == "none" else str(enter.enter_worker())
-    model_fd = int(arguments["--model-fd"])
+    renderer = start_renderer()
     sock = socket.socket(fileno=int(arguments["--wire-fd"]))
-    if script(model_fd) in ("garbage", "huge-frame", "early-step", "silent"):
-        misbehave(sock, script(model_fd))
+
+    def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> FakeEngine:
+        if script(model_fd) in ("garbage", "huge-frame", "early-step", "silent"):
+            misbehave(sock, script(model_fd))
+        return load_scripted(model_fd, settings, progress)
+
     serve(
         sock,
-        model_fd,
-        load=load_scripted,
-        renderer=start_renderer(),
+        load=load,
+        renderer=renderer,
+        darkroom=start_darkroom(),
         engine_build="fake engine 1",
         sandbox=sandbox,
-        draft_fd=int(arguments["--draft-fd"]) if "--draft-fd" in arguments else None,
-        adapter_fds=[int(fd) for fd in arguments.get("--adapter-fds", "").split(",") if fd],
     )
 
 

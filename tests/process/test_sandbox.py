@@ -113,6 +113,18 @@ def test_worker_has_only_what_it_was_born_with(attempt: str, expected: str) -> N
     assert outcome(WORKER, attempt) == expected
 
 
+def test_worker_can_be_given_files_and_shared_memory_over_its_socket() -> None:
+    before = (
+        "here, there = socket.socketpair(); memory = os.memfd_create('x'); os.write(memory, b'given')\n"
+        "socket.send_fds(there, [b'.'], [memory]); os.close(memory)\n"
+    )
+    code = (
+        "import mmap; fds = socket.recv_fds(here, 1, 9)[1]\n"
+        "print(outcome(lambda: mmap.mmap(fds[0], 5)), os.pread(fds[0], 5, 0).decode())"
+    )
+    assert child(before + WORKER, code) == "done given"
+
+
 @pytest.mark.parametrize("call", ["connect", "unshare", "ptrace", "bpf", "userfaultfd", "pidfd_getfd"])
 def test_worker_is_refused(call: str) -> None:
     assert child(WORKER, f"print(raw({number(call, os.uname().machine)}, 0, 0, 0))") == REFUSED

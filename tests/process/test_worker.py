@@ -7,9 +7,10 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from hobd.wire import messages as m
@@ -25,22 +26,34 @@ class Born:
     def __init__(self, model: Path, *program: str) -> None:
         self.sock, theirs = socket.socketpair()
         self.sock.settimeout(20)
-        with theirs, model.open("rb") as file:
-            wire, fd = theirs.fileno(), file.fileno()
-            command = [sys.executable, "-I", *program, "--wire-fd", str(wire), "--model-fd", str(fd)]
+        self._model = model
+        with theirs:
+            wire = theirs.fileno()
+            command = [sys.executable, "-I", *program, "--wire-fd", str(wire)]
             command += ["--parent", str(os.getpid()), "--sandbox", "enforce"]
-            self.process = subprocess.Popen(command, pass_fds=(wire, fd), stderr=subprocess.PIPE, cwd="/")
+            self.process = subprocess.Popen(command, pass_fds=(wire,), stderr=subprocess.PIPE, cwd="/")
         self._reader = FrameReader(of_worker=True)
+        self._heard: list[m.Message] = []
+
+    def load(self, *messages: m.Message, order: m.Load = LOAD, fds: Sequence[int] = ()) -> None:
+        """Says Load with the model's descriptor, and `messages` after it."""
+        with self._model.open("rb") as file:
+            socket.send_fds(self.sock, [encode(order)], [file.fileno(), *fds])
+        self.say(*messages)
 
     def say(self, *messages: m.Message) -> None:
         self.sock.sendall(b"".join(encode(message) for message in messages))
 
     def hear(self, kind: type[m.Message]) -> m.Message:
         """The next message of a kind; those before it are let go."""
-        while data := self.sock.recv(1 << 16):
-            for message in self._reader.feed(data):
-                if isinstance(message, kind):
+        while True:
+            while self._heard:
+                if isinstance(message := self._heard.pop(0), kind):
                     return message
+            data = self.sock.recv(1 << 16)
+            if not data:
+                break
+            self._heard += self._reader.feed(data)
         raise AssertionError(f"the worker left without a {kind.__name__}")
 
     def end(self) -> None:
@@ -65,9 +78,9 @@ def really_born(tiny_model: Path) -> Iterator[Born]:
     worker.end()
 
 
-def submit(id: int, text: str, max_tokens: int | None = 3) -> m.Submit:
+def submit(id: int, text: str, max_tokens: int | None = 3, domain: str = "") -> m.Submit:
     greedy, limits = m.Sampling(temperature=0), m.Limits(max_tokens=max_tokens, ignore_eos=True)
-    return m.Submit(id, m.TextPrompt(text, False), greedy, limits, 0, "")
+    return m.Submit(id, m.TextPrompt(text, False), greedy, limits, 0, "", domain=domain)
 
 
 def test_worker_says_how_it_is_confined_before_it_reads_the_model(born: Born) -> None:
@@ -76,7 +89,7 @@ def test_worker_says_how_it_is_confined_before_it_reads_the_model(born: Born) ->
 
 
 def test_loaded_worker_holds_nothing_but_its_wire(really_born: Born) -> None:
-    really_born.say(LOAD)
+    really_born.load()
     really_born.hear(m.Ready)
     process = psutil.Process(really_born.process.pid)
     sockets = [link for link in fd_targets(process.pid) if link.startswith("socket:")]
@@ -91,6 +104,34 @@ def fd_targets(pid: int) -> list[str]:
     return [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir() if int(entry.name) > 2]
 
 
+@pytest.mark.parametrize("descriptors", [(), ("draft",), ("model", "draft"), ("model", "adapter", "tray")])
+def test_worker_takes_no_load_whose_files_are_not_those_announced(
+    born: Born, descriptors: tuple[m.Purpose, ...]
+) -> None:
+    born.load(order=msgspec.structs.replace(LOAD, descriptors=descriptors))
+    assert born.process.wait(10) != 0
+
+
+def test_worker_that_was_given_nothing_holds_nothing_but_its_wire(born: Born) -> None:
+    born.hear(m.Hello)
+    links = fd_targets(born.process.pid)
+    assert not [link for link in links if link.startswith("/") and not link.startswith("/dev/null")]
+
+
+def test_worker_lays_what_it_computed_into_the_tray_when_it_is_stopped(born: Born) -> None:
+    tray = os.memfd_create("tray")
+    os.ftruncate(tray, 1 << 20)
+    order = msgspec.structs.replace(LOAD, descriptors=("model", "tray"), stash_bytes=1 << 20)
+    born.load(submit(1, "the rain on the hills", domain="a:"), order=order, fds=[tray])
+    while not born.hear(m.Step).ends:  # type: ignore[attr-defined]
+        pass
+    born.say(m.Stop(keep_ms=1000))
+    kept = born.hear(m.Kept)
+    assert isinstance(kept, m.Kept) and (kept.num_tokens, kept.domain) == (23, "a:")
+    assert os.pread(tray, 8, kept.offset) == struct.pack("<Ii", 23, ord("t"))
+    os.close(tray)
+
+
 @pytest.mark.parametrize(
     "frame",
     [
@@ -101,14 +142,14 @@ def fd_targets(pid: int) -> list[str]:
     ids=["no msgpack", "over the cap", "a message of the other direction"],
 )
 def test_worker_leaves_when_its_broker_talks_nonsense(born: Born, frame: bytes) -> None:
-    born.say(LOAD)
+    born.load()
     born.hear(m.Ready)
     born.sock.sendall(frame)
     assert born.process.wait(10) is not None
 
 
 def test_worker_and_its_renderer_leave_when_the_broker_does(born: Born) -> None:
-    born.say(LOAD)
+    born.load()
     born.hear(m.Ready)
     family = [psutil.Process(born.process.pid), *psutil.Process(born.process.pid).children(recursive=True)]
     born.sock.close()
@@ -118,7 +159,7 @@ def test_worker_and_its_renderer_leave_when_the_broker_does(born: Born) -> None:
 
 
 def test_stop_ends_a_worker_in_mid_answer(born: Born) -> None:
-    born.say(LOAD, submit(1, "hello", max_tokens=None))
+    born.load(submit(1, "hello", max_tokens=None))
     born.hear(m.Step)
     born.say(m.Stop())
     assert born.process.wait(10) == 0
@@ -135,7 +176,7 @@ def test_stop_ends_a_worker_in_mid_answer(born: Born) -> None:
     ids=["empty", "too long", "no such token", "no such token to read"],
 )
 def test_request_that_cannot_be_is_refused_alone(born: Born, request_: m.Message, error: str) -> None:
-    born.say(LOAD)
+    born.load()
     born.hear(m.Ready)
     born.say(request_)
     refused = born.hear(m.Refused)

@@ -63,7 +63,7 @@ def test_sixteen_callers_each_get_their_own_answer(daemon: RunningDaemon) -> Non
         ("unusable", errors.ModelUnusable, "it is not a GGUF file"),
         ("memory", errors.OutOfMemory, "does not fit into memory"),
         ("segv-while-loading", errors.ModelUnusable, "killed by SIGSEGV"),
-        ("garbage", errors.WorkerCrashed, "broke the contract while starting"),
+        ("garbage", errors.WorkerCrashed, "broke the contract while loading"),
         ("huge-frame", errors.WorkerCrashed, "over the cap"),
         ("early-step", errors.WorkerCrashed, "a Step while loading"),
     ],

@@ -39,6 +39,7 @@ def _rows(status: Status) -> list[tuple[str, str]]:
         ("in memory", residents or "no model"),
         ("requests", f"{status.num_sessions} under way, {status.num_requests_served} served"),
         ("memory", size(status.daemon_resident_bytes)),
+        ("kept", _pool(status)),
         ("confinement", status.confinement or "-"),
         ("engine", status.engine_build or "-"),
         ("configuration", status.config_path or "defaults"),
@@ -51,3 +52,11 @@ def _door(door: Door) -> str:
         f"{door.name}: {door.path}, mode {door.mode:04o}, owner {door.owner_uid}, "
         f"{door.num_connections} connections"
     )
+
+
+def _pool(status: Status) -> str:
+    """What is kept of models that left memory."""
+    if not status.pool_limit_bytes:
+        return "nothing of models that left memory"
+    used = ", ".join(f"{use.model} {size(use.num_bytes)}" for use in status.pool)
+    return f"{used or 'nothing'}, at most {size(status.pool_limit_bytes)}"

@@ -71,6 +71,9 @@ class DaemonService(DaemonServiceBase):
                 models_dir=str(broker.catalog.directory),
                 engine_build=next((r.engine_build for r in broker.residents), ""),
                 classes=render_status.classes(broker.sessions),
+                pool=render.pool(broker),
+                pool_limit_bytes=broker.loading.vault.pool.limit_bytes,
+                spare_worker_pid=broker.loading.spare.pid,
             )
         )
 

@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 from hob.v1 import inference_pb2 as pb
+from hob.v1 import models_pb2
 
 from hobd.api import media, tools
 from hobd.api.response_format import constraint
+from hobd.broker.forgetting import Wish
 from hobd.broker.request import Request
 from hobd.config import Config
 from hobd.errors import InvalidRequest
@@ -192,6 +194,13 @@ def _cache_domain(options: pb.RequestOptions) -> str:
     """The domain inside its caller's; empty for a request that must leave nothing."""
     check_characters("cache_domain", options.cache_domain, _MAX_DOMAIN_CHARACTERS)
     return "" if options.incognito else f"{_CALLER}:{options.cache_domain}"
+
+
+def forget_request(request: models_pb2.ForgetCacheRequest, config: Config) -> Wish:
+    """Whose prefixes are to be forgotten. Raises InvalidRequest."""
+    check_characters("cache_domain", request.cache_domain, _MAX_DOMAIN_CHARACTERS)
+    domain = request.cache_domain if request.HasField("cache_domain") else None
+    return Wish(model=request.model, caller=_CALLER, cache_domain=domain)
 
 
 def sampling(request: pb.Sampling) -> m.Sampling:

@@ -10,9 +10,10 @@ import asyncio
 from hob.v1 import models_pb2 as pb
 from hob.v1.models_grpc import ModelServiceBase
 
-from hobd.api import render
+from hobd.api import convert, render
 from hobd.api.host import Call, rpc
 from hobd.broker.broker import Broker
+from hobd.broker.forgetting import forget
 from hobd.errors import NotSupported
 from hobd.store.digest import verify
 
@@ -87,3 +88,8 @@ class ModelService(ModelServiceBase):
         await call.send(
             pb.VerifyModelResponse(verified=pb.Verified(sha256=sha256, recorded=bool(entry.sha256)))
         )
+
+    @rpc
+    async def ForgetCache(self, call: Call[pb.ForgetCacheRequest, pb.ForgetCacheResponse]) -> None:
+        num, num_bytes = await forget(self._broker, convert.forget_request(call.request, self._broker.config))
+        await call.send(pb.ForgetCacheResponse(num_prefixes=num, freed_bytes=num_bytes))

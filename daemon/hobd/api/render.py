@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from hob.v1 import daemon_pb2, models_pb2
 from hob.v1 import inference_pb2 as pb
-from hob.v1 import models_pb2
 
 from hobd.broker import request as words
 from hobd.broker.broker import Broker
@@ -235,7 +235,15 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         projector=tenant.projector.name,
         projector_problem=tenant.projector_problem,
         projector_sha256=tenant.projector.sha256,
+        pool_bytes=broker.loading.vault.pool.usage().get(tenant.model, (0, 0))[1],
+        num_restored=tenant.num_restored,
     )
+
+
+def pool(broker: Broker) -> Iterator[daemon_pb2.PoolUse]:
+    """What is kept of models that left memory."""
+    for model, (num, num_bytes) in broker.loading.vault.pool.usage().items():
+        yield daemon_pb2.PoolUse(model=model, num_prefixes=num, num_bytes=num_bytes)
 
 
 def _abilities(facts: Ready) -> list[models_pb2.Ability]:

@@ -49,14 +49,14 @@ class Broker:
         self.feed = Feed()
         self.num_requests_served = 0
         self.num_restarts: dict[str, int] = {}
-        self._loading = loading
+        self.loading = loading
         self._residency = Residency(config.models.max_resident)
         self._residents: dict[str, Resident] = {}
         self._loads: dict[str, _Load] = {}
         self._departures: dict[str, asyncio.Event] = {}
         self._gates: dict[str, Gate] = {}
         self._sessions: set[Session] = set()
-        self._ids = itertools.count(1)
+        self.ids = itertools.count(1)
         self._is_draining = False
         self._drain_limit: asyncio.Timeout | None = None
         self._quiet = asyncio.Event()
@@ -90,7 +90,7 @@ class Broker:
         """
         entry = self._admit(request.model)
         require_known(entry, request.loras)
-        session = Session(next(self._ids), request)
+        session = Session(next(self.ids), request)
         self._sessions.add(session)
         self._quiet.clear()
         self._busy.set()
@@ -126,7 +126,7 @@ class Broker:
         """One question to a model's tokenizer or template; loads the model if needed."""
         entry = self._admit(model)
         async with self.lease(entry, _ignore) as resident:
-            return await resident.ask(question(next(self._ids)), kind)
+            return await resident.ask(question(next(self.ids)), kind)
 
     def _admit(self, model: str) -> Entry:
         if self._is_draining:
@@ -193,7 +193,7 @@ class Broker:
                 await self._residents[victim].stop(f"{victim} was evicted")
                 await self._departures[victim].wait()
             draft = find_draft(self.catalog, entry)
-            resident = await self._loading.load(entry, draft, self.config, load.progress)
+            resident = await self.loading.load(entry, draft, self.config, load.progress)
         except BaseException as error:
             self._residency.failed(entry.name)
             del self._loads[entry.name]

@@ -7,10 +7,13 @@ Made by resident.py.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 
 from hobd.wire import messages as m
 from hobd.wire.framing import FrameReader, WireError, encode
+
+_MOST_DESCRIPTORS = 200  # in one call; the kernel takes 253
 
 
 class Link(asyncio.Protocol):
@@ -20,7 +23,10 @@ class Link(asyncio.Protocol):
     (reason "") or broke the contract (what it did). Nothing comes after it.
     """
 
-    def __init__(self, on_message: Callable[[m.Message], None], on_broken: Callable[[str], None]) -> None:
+    def __init__(
+        self, sock: socket.socket, on_message: Callable[[m.Message], None], on_broken: Callable[[str], None]
+    ) -> None:
+        self._sock = sock
         self.phase = m.Phase.STARTING
         self._on_message = on_message
         self._on_broken: Callable[[str], None] | None = on_broken
@@ -31,6 +37,23 @@ class Link(asyncio.Protocol):
         """Sends one message; to a worker that is gone it is dropped, as its sessions already know."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode(message))
+
+    def send_first(self, message: m.Message, descriptors: Sequence[int]) -> None:
+        """Sends the first message of all, and open files with it. The worker gets copies of them."""
+        assert self._transport is not None and self._transport.get_write_buffer_size() == 0
+        frame, sent = encode(message), 0
+        batches = [
+            descriptors[begin : begin + _MOST_DESCRIPTORS]
+            for begin in range(0, len(descriptors), _MOST_DESCRIPTORS)
+        ]
+        try:
+            for left, batch in zip(range(len(batches) - 1, -1, -1), batches, strict=True):
+                # Each batch needs a byte to travel with; the last one takes what is left.
+                part = frame[sent : sent + 1] if left else frame[sent:]
+                sent += socket.send_fds(self._sock, [part], list(batch))
+        except (BrokenPipeError, ConnectionResetError):
+            return  # it has died, and the end of its stream says so
+        self._transport.write(frame[sent:])
 
     def close(self) -> None:
         if self._transport is not None:

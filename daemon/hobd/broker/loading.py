@@ -18,15 +18,20 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+
+import msgspec
 
 from hobd import errors, log
 from hobd.broker.adapters import Adapter, Adapters
 from hobd.broker.draft import Draft
 from hobd.broker.projector import Projector
 from hobd.broker.resident import Resident, WorkerDied
-from hobd.broker.supervisor import Spawner, describe_exit
+from hobd.broker.seal import Binding
+from hobd.broker.spare import SpareWorker
+from hobd.broker.supervisor import Spawner, WorkerProcess, describe_exit
+from hobd.broker.vault import Vault
 from hobd.config import Config
 from hobd.store.catalog import Entry
 from hobd.store.digest import DigestMemory, OpenModel, open_verified
@@ -52,6 +57,18 @@ class _Job:
     config: Config
     progress: Progress
 
+    @property
+    def files(self) -> list[tuple[m.Purpose, int]]:
+        """What the worker gets, each with what it is."""
+        draft = [] if self.draft_fd is None else [self.draft_fd]
+        projector = [] if self.projector.fd is None else [self.projector.fd]
+        return [
+            ("model", self.model.fd),
+            *(("draft", fd) for fd in draft),
+            *(("projector", fd) for fd in projector),
+            *(("adapter", fd) for fd in self.adapters.fds),
+        ]
+
     def without_culprit(self, death: WorkerDied) -> _Job | None:
         """The same without what the worker was reading when it died; None if that was the model."""
         how = f"broke the contract ({death.reason})" if death.reason else f"was {describe_exit(death.status)}"
@@ -67,9 +84,14 @@ class _Job:
 
 
 class Loading:
-    """How models are loaded; holds no state of any one of them."""
+    """How models are loaded; holds no state of any one of them, but for what `vault` keeps sealed."""
 
-    def __init__(self, *, spawner: Spawner, quirks: Quirks, digests: DigestMemory) -> None:
+    def __init__(self, *, spawner: Spawner, quirks: Quirks, digests: DigestMemory, vault: Vault) -> None:
+        self.spare = SpareWorker(spawner)
+        self.vault = vault
+        self._num_loading = 0
+        self._rest = asyncio.Event()
+        self._rest.set()
         self._spawner = spawner
         self._quirks = quirks
         self._digests = digests
@@ -77,7 +99,7 @@ class Loading:
     async def load(self, entry: Entry, draft: Draft, config: Config, progress: Progress) -> Resident:
         """A resident that answers. Raises ModelUnusable, OutOfMemory or WorkerCrashed."""
         began = time.monotonic()
-        with contextlib.ExitStack() as files:
+        with contextlib.ExitStack() as files, self._at_work():
             model = await self._open(entry, config, progress)
             files.callback(os.close, model.fd)
             draft, draft_fd = await self._open_draft(draft, config, progress)
@@ -106,6 +128,21 @@ class Loading:
             why = resident.projector_problem
             log.event("projector", level="warning" if why else "info", model=entry.name, why=why)
         return resident
+
+    async def at_rest(self) -> None:
+        """Returns when nothing is being loaded."""
+        await self._rest.wait()
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self._num_loading += 1
+        self._rest.clear()
+        try:
+            yield
+        finally:
+            self._num_loading -= 1
+            if not self._num_loading:
+                self._rest.set()
 
     async def _open(self, entry: Entry, config: Config, progress: Progress) -> OpenModel:
         """A model's descriptor, its digest checked on that very descriptor."""
@@ -208,21 +245,57 @@ class Loading:
     async def _try_worker(self, job: _Job, *, workaround: str | None) -> Resident:
         """One attempt, of which no worker is left when it fails. `workaround` None: the remembered one."""
         template = await asyncio.to_thread(read_override, job.entry)
-        process = self._spawner.spawn(job.model.fd, job.draft_fd, job.adapters.fds, job.projector.fd)
+        resident = await self._recruit(job)
+        try:
+            remembered = self._quirks.get(resident.engine_build)
+            degraded = remembered if workaround is None else workaround
+            await self._fill(resident, job, _settings(job, degraded, template))
+        except BaseException:
+            resident.process.kill()
+            raise
+        return resident
+
+    async def _recruit(self, job: _Job) -> Resident:
+        """A worker that has said hello: the spare one, or a new one."""
         job.progress("loading", 0.0)
+        spare = self.spare.take()
+        if spare is not None:
+            with contextlib.suppress(WorkerDied):  # unnoticed so far
+                return await self._meet(spare, job)
+        return await self._meet(self._spawner.spawn(), job)
+
+    @staticmethod
+    async def _meet(process: WorkerProcess, job: _Job) -> Resident:
         resident = Resident(job.entry.name, job.model.sha256 or "", process, job.progress)
         resident.draft, resident.why_no_draft = job.draft.name, job.draft.problem
         resident.adapters = job.adapters.digests
         resident.projector = job.projector
         try:
-            hello = await resident.hello()
-            remembered = self._quirks.get(hello.engine_build)
-            degraded = remembered if workaround is None else workaround
-            await resident.load(_settings(job, degraded, template))
+            await resident.hello()
         except BaseException:
             process.kill()
             raise
         return resident
+
+    async def _fill(self, resident: Resident, job: _Job, settings: m.Load) -> None:
+        """Gives a worker its model, and what earlier workers computed with it."""
+        await self.vault.settled(resident.model)
+        binding = _binding(resident, settings)
+        handover = self.vault.open(resident.model, binding, settings.stash_bytes, job.model.size_bytes)
+        if handover is None:
+            await resident.load(settings, [fd for _, fd in job.files])
+            return
+        settings = msgspec.structs.replace(
+            settings, descriptors=(*settings.descriptors, "tray"), tray_begin=handover.tray_begin
+        )
+        unsealing = asyncio.create_task(handover.unseal(), name=f"unseal {resident.model}")
+        try:
+            await resident.load(settings, [*(fd for _, fd in job.files), handover.tray.fd])
+            resident.restore(handover.restored(await unsealing))
+        except BaseException:
+            unsealing.add_done_callback(lambda _: handover.close())
+            raise
+        resident.handover = handover
 
     @staticmethod
     def _crash(entry: Entry, death: WorkerDied) -> errors.HobError:
@@ -259,4 +332,16 @@ def _settings(job: _Job, workaround: str, template: bytes | None) -> m.Load:
         adapters=job.adapters.for_worker(),
         template=template,
         projector_problem=job.projector.problem,
+        descriptors=tuple(purpose for purpose, _ in job.files),
+    )
+
+
+def _binding(resident: Resident, settings: m.Load) -> Binding:
+    """What must be the same for a state to be of use, as far as the broker decides it."""
+    return Binding(
+        model=resident.sha256,
+        # What a projector made of a picture is in the cells of who saw it.
+        adapters=(resident.projector.sha256, *(digest for _, digest in sorted(resident.adapters.items()))),
+        engine_build=resident.engine_build,
+        layout=f"{settings.context_tokens},{settings.kv_cells},{settings.num_lanes},{settings.degraded}",
     )

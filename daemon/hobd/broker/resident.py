@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from hobd import errors
@@ -19,12 +19,14 @@ from hobd.broker.refusal import refusal
 from hobd.broker.request import AppliedLora
 from hobd.broker.session import Session
 from hobd.broker.supervisor import WorkerProcess, describe_exit
+from hobd.broker.vault import Handover
 from hobd.wire import messages as m
 from hobd.wire.framing import WireError
 
 _STOP_SECONDS = 2.0
-Reply = m.Tokens | m.Text | m.Rendered
-R = TypeVar("R", m.Tokens, m.Text, m.Rendered)
+Question = m.Tokenize | m.Detokenize | m.Render | m.ForgetPrefixes
+Reply = m.Tokens | m.Text | m.Rendered | m.Forgotten
+R = TypeVar("R", m.Tokens, m.Text, m.Rendered, m.Forgotten)
 Word = TypeVar("Word", m.Hello, m.Ready)
 
 
@@ -57,6 +59,8 @@ class Resident:
         self.is_template_overridden = False
         self.engine_build = ""
         self.sandbox = ""
+        self.handover: Handover | None = None  # what it inherits and leaves
+        self.num_restored = 0
         self.loaded_at = time.time()
         self.idle_since: float | None = self.loaded_at
         self.load_ms = 0
@@ -66,7 +70,7 @@ class Resident:
         self.idle.set()
         self._on_progress = on_progress
         self._adapter = 0  # the last one that the worker began to read
-        self._link = Link(self._on_message, self._on_broken)
+        self._link = Link(process.sock, self._on_message, self._on_broken)
         self._broken = asyncio.Event()
         self._broken_reason = ""
         self._stop_reason = ""
@@ -91,6 +95,11 @@ class Resident:
         """Why it sees and hears nothing though there is a projector; empty if it does, or there is none."""
         return self.projector.problem or self.facts.projector_problem
 
+    @property
+    def is_leaving(self) -> bool:
+        """It was told to stop, and hears nothing else any more."""
+        return bool(self._stop_reason)
+
     def digests(self, adapters: Iterable[str]) -> tuple[str | None, ...]:
         """Of all that makes the model's answers with these adapters what they are."""
         seeing = (self.projector.sha256 or None,) if self.projector.name else ()
@@ -107,12 +116,18 @@ class Resident:
         self.engine_build, self.sandbox = hello.engine_build, hello.sandbox
         return hello
 
-    async def load(self, settings: m.Load) -> None:
+    async def load(self, settings: m.Load, descriptors: Sequence[int]) -> None:
         """Returns when the model answers. Raises ModelUnusable, OutOfMemory or WorkerDied."""
         self.degraded = settings.degraded
         self.is_template_overridden = settings.template is not None
-        self._link.send(settings)
+        self._link.send_first(settings, descriptors)
         await self._or_death(self._ready)
+
+    def restore(self, restored: Sequence[m.Restore]) -> None:
+        """The worker, which has not answered anybody yet, takes over what an earlier one computed."""
+        for each in restored:
+            self._link.send(each)
+        self.num_restored = len(restored)
 
     async def gone(self) -> int:
         """Waits for the end of the worker, lets go of what it left undone, returns its exit status."""
@@ -123,6 +138,8 @@ class Resident:
                 await self._broken.wait()
         except TimeoutError:
             self._link.close()
+        if self.handover is not None:
+            self.handover.end(is_sound=bool(self._stop_reason) and not self._broken_reason)
         how = self._stop_reason or f"its worker was {describe_exit(status)}"
         if self._broken_reason:
             how = f"its worker broke the contract ({self._broken_reason}) and was killed"
@@ -130,9 +147,12 @@ class Resident:
         return status
 
     async def stop(self, reason: str) -> None:
-        """Ends the worker; sessions still on it are lost for `reason`. Returns when its memory is free."""
+        """Ends the worker; sessions still on it are lost for `reason`. Returns when its memory is free.
+
+        What it leaves until then is kept, but nobody waits for more of it than for the worker itself.
+        """
         self._stop_reason = reason
-        self._link.send(m.Stop())
+        self._link.send(m.Stop(self.handover.keep_ms if self.handover else 0))
         try:
             async with asyncio.timeout(_STOP_SECONDS):
                 await self.process.wait()
@@ -186,7 +206,7 @@ class Resident:
             ),
         )
 
-    async def ask(self, question: m.Tokenize | m.Detokenize | m.Render, kind: type[R]) -> R:
+    async def ask(self, question: Question, kind: type[R]) -> R:
         """One question to the tokenizer or template. Raises what the worker refuses it with."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._questions[question.id] = (kind, future)
@@ -222,8 +242,10 @@ class Resident:
                     session.admitted(message, time.monotonic())
             case m.Refused():
                 self._on_refused(message)
-            case m.Tokens() | m.Text() | m.Rendered():
+            case m.Tokens() | m.Text() | m.Rendered() | m.Forgotten():
                 self._on_reply(message)
+            case m.Kept():
+                self._on_kept(message)
             case m.Hello():
                 self._hello.set_result(message)
             case m.Loading():
@@ -270,6 +292,11 @@ class Resident:
         if not isinstance(message, question[0]):
             raise WireError(f"a {type(message).__name__} where a {question[0].__name__} was asked for")
         question[1].set_result(message)
+
+    def _on_kept(self, message: m.Kept) -> None:
+        if self.handover is None or not self._stop_reason:
+            raise WireError("a Kept that nobody asked for")
+        self.handover.note(message)
 
     def _on_load_failed(self, message: m.LoadFailed) -> None:
         if message.kind == "memory":

@@ -59,15 +59,9 @@ class WorkerProcess:
 
 
 class Spawner(Protocol):
-    """Starts one worker on open files: a model, maybe its draft, its adapters. The caller closes them."""
+    """Starts one worker, which knows nothing yet: what it is to load comes with the Load message."""
 
-    def spawn(
-        self,
-        model_fd: int,
-        draft_fd: int | None,
-        adapter_fds: Sequence[int],
-        projector_fd: int | None = None,
-    ) -> WorkerProcess: ...
+    def spawn(self) -> WorkerProcess: ...
 
 
 class PythonSpawner:
@@ -77,34 +71,22 @@ class PythonSpawner:
         self._sandbox = sandbox
         self._module = tuple(module)
 
-    def spawn(
-        self,
-        model_fd: int,
-        draft_fd: int | None,
-        adapter_fds: Sequence[int],
-        projector_fd: int | None = None,
-    ) -> WorkerProcess:
+    def spawn(self) -> WorkerProcess:
         ours, theirs = socket.socketpair()
-        draft = [] if draft_fd is None else [draft_fd]
-        projector = [] if projector_fd is None else [projector_fd]
         with theirs:
             command = [
                 sys.executable,
                 "-I",  # without it a folder called `hobd` in somebody's directory would be imported
                 *self._module,
                 *("--wire-fd", str(theirs.fileno())),
-                *("--model-fd", str(model_fd)),
                 *("--parent", str(os.getpid())),
                 *("--sandbox", self._sandbox),
-                *(argument for fd in draft for argument in ("--draft-fd", str(fd))),
-                *(argument for fd in projector for argument in ("--projector-fd", str(fd))),
-                *("--adapter-fds", ",".join(map(str, adapter_fds))),
             ]
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), model_fd, *draft, *projector, *adapter_fds),
+                pass_fds=(theirs.fileno(),),
                 env=_WORKER_ENVIRONMENT,
                 cwd="/",
             )

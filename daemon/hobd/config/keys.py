@@ -48,6 +48,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         """What a value must be, for after "must be"."""
         if self.kind is int:
             return f"an integer from {self.meta.ge} to {self.meta.le}"
+        if self.kind is bool:
+            return "true or false"
         if get_origin(self.kind) is Literal:
             *some, last = (json.dumps(choice) for choice in get_args(self.kind))
             return f"{', '.join(some)} or {last}"
@@ -64,6 +66,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         """What a variable or a flag says. Text that is no number stays text, which `accepts` then refuses."""
         if self.kind is int and text.removeprefix("-").isdecimal() and text.isascii() and len(text) < 20:
             return int(text)
+        if self.kind is bool and text in ("true", "false"):
+            return text == "true"
         return text
 
 

@@ -101,9 +101,26 @@ class Engine(Section, frozen=True, kw_only=True):
             description="Megabytes beside the KV cache for prefixes that may be wanted again. 0: none.",
         ),
     ] = 512
+    spare_worker: Annotated[
+        bool,
+        Meta(description="Keep a worker without a model started, so that the next model loads sooner."),
+    ] = True
     load_timeout_seconds: Annotated[
         int, Meta(ge=1, le=86400, description="A model that takes longer to load is given up.")
     ] = 600
+
+
+class Memory(Section, frozen=True, kw_only=True):
+    """How much memory there is for what."""
+
+    pool_mb: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 20,
+            description="Megabytes for what models that left had computed, sealed. 0: they start anew.",
+        ),
+    ] = 512
 
 
 class Security(Section, frozen=True, kw_only=True):
@@ -141,5 +158,6 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     daemon: Daemon = Daemon()
     models: Models = Models()
     engine: Engine = Engine()
+    memory: Memory = Memory()
     security: Security = Security()
     limits: Limits = Limits()

@@ -24,6 +24,11 @@ from hobd.wire.generation import Reasoning as Reasoning
 from hobd.wire.generation import Sampling as Sampling
 from hobd.wire.generation import TextPrompt as TextPrompt
 from hobd.wire.generation import TokensPrompt as TokensPrompt
+from hobd.wire.states import ForgetPrefixes as ForgetPrefixes
+from hobd.wire.states import Forgotten as Forgotten
+from hobd.wire.states import Kept as Kept
+from hobd.wire.states import Purpose as Purpose
+from hobd.wire.states import Restore as Restore
 from hobd.wire.texts import MAX_WIDTH as MAX_WIDTH
 from hobd.wire.texts import ContextFile as ContextFile
 from hobd.wire.texts import EmbedPrompt as EmbedPrompt
@@ -38,7 +43,7 @@ from hobd.wire.values import Message as Message
 from hobd.wire.values import TokenId as TokenId
 from hobd.wire.values import Value as Value
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 # A worker gets prompts, so it may be sent much; it answers in pieces, the longest being a rendered prompt.
 MAX_FRAME_TO_WORKER_BYTES = 16 << 20
 MAX_FRAME_TO_BROKER_BYTES = 8 << 20
@@ -55,7 +60,7 @@ class Adapter(Value, frozen=True):
 
 
 class Load(Message, frozen=True, tag=True):
-    """Load the model behind the inherited descriptor. Zeros mean: choose yourself."""
+    """Load the model behind a descriptor that comes along. Zeros mean: choose yourself."""
 
     context_tokens: Count
     num_lanes: Count
@@ -68,6 +73,8 @@ class Load(Message, frozen=True, tag=True):
     adapters: tuple[Adapter, ...] = ()  # those without a problem in the order of their descriptors
     template: bytes | None = None  # replaces the model's own chat template
     projector_problem: str = ""  # why there is no descriptor of one though the model has one
+    descriptors: tuple[Purpose, ...] = ("model",)
+    tray_begin: Count = 0  # of the tray; what lies before is the broker's to fill
 
 
 Prompt = TextPrompt | TokensPrompt | ChatPrompt | InfillPrompt | EmbedPrompt | RerankPrompt
@@ -118,10 +125,12 @@ class Render(Message, frozen=True, tag=True):
 
 
 class Stop(Message, frozen=True, tag=True):
-    """Leave at once; requests under way are the broker's to explain."""
+    """Leave; requests under way are the broker's to explain."""
+
+    keep_ms: Count = 0  # so long it may lay prefixes into the tray, to be restored; 0: leave at once
 
 
-ToWorker = Load | Submit | Cancel | Tokenize | Detokenize | Render | Stop
+ToWorker = Load | Restore | Submit | Cancel | Tokenize | Detokenize | Render | ForgetPrefixes | Stop
 
 # ------------------------------------------------------------------ worker to broker
 
@@ -280,6 +289,8 @@ ToBroker = (
     | Tokens
     | Text
     | Rendered
+    | Forgotten
+    | Kept
 )
 
 
@@ -303,7 +314,7 @@ ALLOWED: dict[Phase, tuple[type[Message], ...]] = {
     Phase.ADAPTING: (LoadingAdapter, LoadingProjector, LoadingDraft, Ready),
     Phase.PROJECTING: (LoadingDraft, Ready),
     Phase.DRAFTING: (Loading, Ready),
-    Phase.SERVING: (Admitted, Step, Vectors, Refused, Tokens, Text, Rendered),
+    Phase.SERVING: (Admitted, Step, Vectors, Refused, Tokens, Text, Rendered, Forgotten, Kept),
 }
 #: The message that ends a phase, and the phase it begins.
 NEXT_PHASE: dict[type[Message], Phase] = {

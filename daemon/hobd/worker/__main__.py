@@ -1,7 +1,7 @@
 """One model, one process, no rights: `python -I -m hobd.worker`, started by the broker's supervisor.
 
 Must be confined before it imports or reads anything that a model file can influence, and must never
-be imported by the owner process. Its arguments are descriptors it was born with.
+be imported by the owner process. It is born with one descriptor, its wire; files come over that.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import sys
 def main(argv: list[str]) -> int:
     """Status 0 after a Stop.
 
-    `--wire-fd N --model-fd N [--draft-fd N] [--adapter-fds N,N]
-    [--projector-fd N] --parent PID [--sandbox none]`
+    `--wire-fd N --parent PID [--sandbox none]`
     """
     arguments = dict(zip(argv[::2], argv[1::2], strict=True))
     from hobd.sandbox import enter, hygiene
@@ -24,15 +23,11 @@ def main(argv: list[str]) -> int:
     if arguments.get("--sandbox") != "none":
         sandbox = str(enter.enter_worker())
 
-    # Forks, so it comes before any thread; and before the engine, so that the child stays small.
+    # Both fork, so they come before any thread; and before the engine, so that the children stay small.
+    from hobd.worker.darkroom import start_darkroom
     from hobd.worker.template import start_renderer
 
-    renderer = start_renderer()
-    darkroom = None
-    if "--projector-fd" in arguments:
-        from hobd.worker.darkroom import start_darkroom
-
-        darkroom = start_darkroom()
+    renderer, darkroom = start_renderer(), start_darkroom()
 
     import socket
 
@@ -40,18 +35,15 @@ def main(argv: list[str]) -> int:
     from hobd.worker.engine import EngineError
     from hobd.worker.serve import serve
 
+    llama.prepare()
     sock = socket.socket(fileno=int(arguments["--wire-fd"]))
     try:
         serve(
             sock,
-            int(arguments["--model-fd"]),
             load=llama_engine.load,
             renderer=renderer,
             engine_build=llama.build(),
             sandbox=sandbox,
-            draft_fd=int(arguments["--draft-fd"]) if "--draft-fd" in arguments else None,
-            adapter_fds=[int(fd) for fd in arguments.get("--adapter-fds", "").split(",") if fd],
-            projector_fd=int(arguments["--projector-fd"]) if "--projector-fd" in arguments else None,
             darkroom=darkroom,
         )
     except EngineError as error:

@@ -1,8 +1,8 @@
 """Where the bytes of images and sounds are decoded: in a child that has nothing, and is used once.
 
 Must never decode in the worker itself, which holds everybody's prompts, and must take from the child only
-pixels and samples whose number it can check. Started by worker/__main__.py before any thread exists, if
-there is a projector; asked by gallery.py.
+pixels and samples whose number it can check. Started by worker/__main__.py before any thread exists, as
+nobody knows yet whether there will be a projector; asked by gallery.py.
 
 A decoder that is taken over sees the one medium that did it: there is a new child for each.
 """
@@ -55,7 +55,7 @@ _ANSWERED: msgspec.msgpack.Decoder[Developed] = msgspec.msgpack.Decoder(Develope
 
 def start_darkroom() -> Darkroom:
     """Forks the zygote and returns at once. The process must have one thread, and be confined already."""
-    return Darkroom(*start_zygote(_learn))
+    return Darkroom(*start_zygote(_learn, sleeps=True))
 
 
 def _learn() -> Responders:
@@ -68,15 +68,19 @@ def _learn() -> Responders:
 class Darkroom(Expendable[Developed]):
     """Decodes in another process, which may die of it."""
 
-    __slots__ = ()
+    __slots__ = ("_is_awake",)
 
     def __init__(self, control: socket.socket, zygote_pid: int) -> None:
+        self._is_awake = False
         super().__init__(
             control, zygote_pid, _ANSWERED, max_bytes=max(3 * MAX_SIDE**2, _MAX_SAMPLE_BYTES) + 64
         )
 
     def develop(self, data: bytes, sample_rate: int, name: str) -> Picture | Sound:
         """Raises Refusal, in which the medium is called `name`."""
+        if not self._is_awake:  # most workers never see a picture, and decoders take memory
+            self._is_awake = True
+            self.wake()
         try:
             answer = self.exchange(frame(Develop(data, sample_rate)))
             self.replace_child()

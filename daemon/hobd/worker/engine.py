@@ -189,11 +189,8 @@ class Projector(Protocol):
     def close(self) -> None: ...
 
 
-class Stowed(Protocol):
-    """A lane's cells, as only the engine that stowed them can read."""
-
-    @property
-    def nbytes(self) -> int: ...
+Stowed = memoryview
+"""A lane's cells, as only an engine of the same build and model can read them."""
 
 
 class Engine(Protocol):
@@ -249,11 +246,16 @@ class Engine(Protocol):
         Only with cache lanes: not every model's memory can.
         """
 
-    def stow(self, lane: int) -> Stowed:
-        """A copy of a lane's cells in plain memory; only with cache lanes."""
+    def stowed_bytes(self, lane: int) -> int:
+        """How many bytes a lane takes when it is stowed."""
+
+    def stow(self, lane: int, into: Stowed | None = None) -> Stowed:
+        """A copy of a lane's cells in plain memory: `into`, which has its size, or memory of its own."""
 
     def fetch(self, stowed: Stowed, lane: int, count: int) -> None:
         """Fills an empty lane with the first `count` stowed cells. There must be room for all of them.
+
+        They may have been stowed by another engine of the same build, model and variant.
 
         Raises:
             EngineError: the engine is broken; the worker should end.

@@ -6,6 +6,7 @@ template.py and darkroom.py know what to ask.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -41,14 +42,14 @@ class Gone(Exception):
     """There is no process any more that could make a child."""
 
 
-def start_zygote(learn: Callable[[], Responders]) -> tuple[socket.socket, int]:
+def start_zygote(learn: Callable[[], Responders], *, sleeps: bool = False) -> tuple[socket.socket, int]:
     """Forks and returns at once, with the control socket and the pid. The process must have one thread, and
-    be confined already. `learn` is called in the zygote."""
+    be confined already. `learn` is called in the zygote; if it `sleeps`, not before `wake`."""
     control, zygotes_end = socket.socketpair()
     worker_pid = os.getpid()
     pid = os.fork()
     if pid == 0:
-        run_zygote(zygotes_end, worker_pid, learn)
+        run_zygote(zygotes_end, worker_pid, learn, sleeps=sleeps)
     zygotes_end.close()
     return control, pid
 
@@ -72,6 +73,11 @@ class Expendable(Generic[Answer]):
         self._answers = answers
         self._max_bytes = max_bytes
         self._child: socket.socket | None = None  # None until the zygote's first word is read
+
+    def wake(self) -> None:
+        """For a zygote that sleeps, once."""
+        with contextlib.suppress(OSError):  # gone: whoever asks it hears that
+            self._control.send(b"\n")
 
     def exchange(self, question: bytes) -> Answer:
         """Raises Lost or Gone. Returns within WALL_SECONDS, or a little over when it has to kill."""

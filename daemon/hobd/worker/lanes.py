@@ -9,7 +9,8 @@ Called by scheduler.py only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from hobd.worker.cells import Cells
 from hobd.worker.prefix_cache import Match, PrefixCache
@@ -65,6 +66,16 @@ class Discard:
 
 
 Change = Forget | Copy | Trim | Stow | Fetch | Discard
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """An entry of the cache: in a lane, or stowed under a key."""
+
+    domain: str
+    tokens: list[int] = field(repr=False)
+    lane: int | None
+    key: int | None
 
 
 class Lanes:
@@ -143,6 +154,27 @@ class Lanes:
         while self._evict(self._cache.choose_for_lane(self.cells.own, spared=None)):
             found = True
         return found
+
+    # ------------------------------------------------------------------ what outlives the worker
+
+    def prefixes(self) -> list[Prefix]:
+        """All entries, those used last first. No changes may be left to carry out."""
+        found = sorted(self._cache.entries(), key=lambda found: found[0].used_at, reverse=True)
+        return [Prefix(entry.domain, entry.tokens, lane, key) for entry, lane, key in found if entry.domain]
+
+    def restore(self, domain: str, tokens: list[int], num_bytes: int) -> int | None:
+        """A key for the state of an earlier worker, of so many bytes; None if it is of no use."""
+        key = self._cache.checkpoint(domain, tokens)
+        if key is not None:
+            self._cache.stash.note_bytes(key, num_bytes)
+        return key
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> tuple[int, int]:
+        """Drops the entries of some domains. Returns how many there were, and of how many stowed bytes."""
+        lanes, num_stowed, num_bytes = self._cache.forget(is_theirs)
+        for lane in lanes:
+            self._give_back(lane)
+        return len(lanes) + num_stowed, num_bytes
 
     def take_changes(self) -> list[Change]:
         """What the engine must do before the next step, in this order. A lane forgotten may come again."""

@@ -97,6 +97,12 @@ def c_file(fd: int) -> Iterator[Any]:
         libc.fclose(ctypes.c_void_p(file))
 
 
+def prepare() -> None:
+    """What need not wait for a model: done before one is asked for."""
+    silence()
+    L.llama_backend_init()
+
+
 def silence() -> None:
     """Sends llama.cpp's log nowhere, but for the last errors, which `last_errors` hands out."""
     L.llama_log_set(_LOG_CALLBACK, ctypes.c_void_p(0))

@@ -80,7 +80,10 @@ class LlamaEncoder(Vocabulary):
     def trim(self, lane: int, length: int) -> None:
         self._refuse()
 
-    def stow(self, lane: int) -> Stowed:
+    def stowed_bytes(self, lane: int) -> int:
+        self._refuse()
+
+    def stow(self, lane: int, into: Stowed | None = None) -> Stowed:
         self._refuse()
 
     def fetch(self, stowed: Stowed, lane: int, count: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from hobd.worker.llama_batch import TokenBatch, ViewBatch
 from hobd.worker.llama_embedder import DECODER_BATCH_TOKENS, LlamaEmbedder, vector_facts
 from hobd.worker.llama_encoder import LlamaEncoder
 from hobd.worker.llama_projector import ROPES_OF_FOUR, LlamaProjector
-from hobd.worker.positions import Grid, Positions
+from hobd.worker.positions import Grid, Positions, pack, unpack
 from hobd.worker.sampling import ChainSampler, ConstrainedSampler, is_greedy, logprob_of
 from hobd.worker.variants import Variant
 from hobd.worker.vocabulary import Vocabulary, special_text, spell
@@ -39,8 +39,7 @@ _MAGIC = b"GGUF"
 
 def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> LlamaEngine | LlamaEncoder:
     """Loads the model behind a descriptor. Raises FileUnusable or MemoryShort."""
-    llama.silence()
-    L.llama_backend_init()
+    llama.prepare()
     model = _load_model(model_fd, settings, progress)
     try:
         context, context_tokens = _new_context(model, settings)
@@ -133,20 +132,32 @@ class LlamaEngine(Vocabulary):
         L.llama_memory_seq_cp(self._memory, source, target, 0, self._positions.of(source, count))
         self._positions.fill(target, self._positions.grids(source), count)
 
-    def stow(self, lane: int) -> _StowedLane:
-        stowed = np.empty(L.llama_state_seq_get_size(self._context, lane), np.uint8)
-        written = L.llama_state_seq_get_data(self._context, _bytes_of(stowed), len(stowed), lane)
-        if written != len(stowed):
-            raise EngineError(f"llama.cpp stowed {written} of {len(stowed)} bytes of a lane")
-        return _StowedLane(stowed, self._positions.grids(lane))
+    def stowed_bytes(self, lane: int) -> int:
+        return self._cell_bytes(lane) + len(pack(self._positions.grids(lane)))
 
-    def fetch(self, stowed: Any, lane: int, count: int) -> None:
-        cells = stowed.cells
-        if not L.llama_state_seq_set_data(self._context, _bytes_of(cells), len(cells), lane):
+    def stow(self, lane: int, into: memoryview | None = None) -> memoryview:
+        if into is None:
+            into = np.empty(self.stowed_bytes(lane), np.uint8).data
+        size, grids = self._cell_bytes(lane), pack(self._positions.grids(lane))
+        written = L.llama_state_seq_get_data(
+            self._context, _bytes_of(np.frombuffer(into, np.uint8)), size, lane
+        )
+        if written != size or size + len(grids) != into.nbytes:
+            raise EngineError(f"llama.cpp stowed {written} of {into.nbytes} bytes of a lane")
+        into[size:] = grids
+        return into
+
+    def fetch(self, stowed: memoryview, lane: int, count: int) -> None:
+        grids, cells = unpack(stowed)
+        state = _bytes_of(np.frombuffer(cells, np.uint8))
+        if not L.llama_state_seq_set_data(self._context, state, cells.nbytes, lane):
             raise EngineError(f"llama.cpp cannot fetch a stowed lane: {llama.last_errors()}")
-        self._positions.fill(lane, stowed.grids, self.facts.total_cells)
+        self._positions.fill(lane, grids, self.facts.total_cells)
         if self.facts.shares_parts:
             self.trim(lane, count)
+
+    def _cell_bytes(self, lane: int) -> int:
+        return int(L.llama_state_seq_get_size(self._context, lane))
 
     def adopt(self, name: str, fd: int) -> None:
         self._adapters.adopt(name, fd)
@@ -221,18 +232,6 @@ class LlamaEngine(Vocabulary):
             self.projector.close()
         L.llama_free(self._context)
         L.llama_model_free(self._model)
-
-
-@dataclass(frozen=True, slots=True)
-class _StowedLane:
-    """A lane's cells as llama.cpp writes them, and which of them are pictures'."""
-
-    cells: npt.NDArray[np.uint8]
-    grids: tuple[Grid, ...]
-
-    @property
-    def nbytes(self) -> int:
-        return self.cells.nbytes
 
 
 # ---------------------------------------------------------------------- loading

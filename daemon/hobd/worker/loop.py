@@ -16,13 +16,15 @@ import msgspec
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
 from hobd.worker.drafter import Drafter
-from hobd.worker.engine import Engine, EngineError, Interrupted, MemoryShort, Sampler, Slice, Stowed
+from hobd.worker.engine import Engine, EngineError, Interrupted, MemoryShort, Sampler, Slice
 from hobd.worker.guesswork import Guesswork
-from hobd.worker.lanes import Change, Copy, Discard, Fetch, Forget, Stow, Trim
+from hobd.worker.keeping import Keeping, Told
+from hobd.worker.lanes import Change, Copy, Forget, Stow, Trim
 from hobd.worker.plan import Plan, Sampled, Work
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason
 from hobd.worker.threads import Threads
+from hobd.worker.tray import Tray
 from hobd.worker.variants import BASE
 from hobd.worker.vector_job import VectorJob
 from hobd.worker.vectors import VectorWork
@@ -39,7 +41,11 @@ class Loop:
     """Owns the scheduler and every answer. `submit` and `cancel` may be called from another thread."""
 
     def __init__(
-        self, engine: Engine, send: Callable[[m.Message], None], drafter: Drafter | None = None
+        self,
+        engine: Engine,
+        send: Callable[[m.Message], None],
+        drafter: Drafter | None = None,
+        tray: Tray | None = None,
     ) -> None:
         facts = engine.facts
         self._engine = engine
@@ -57,11 +63,14 @@ class Loop:
         )
         self._guesswork = Guesswork(drafter, self._scheduler.pace, facts.context_tokens)
         self._threads = Threads(facts.num_threads if facts.computes_on_cpu else 1)
-        self._stash: dict[int, Stowed] = {}
+        self._keeping = Keeping(engine, self._scheduler.lanes, tray, send)
+        self._keep_ms = 0
         self._variant = BASE  # that the engine computes now
         self._answers: dict[int, Answer] = {}
         self._vectors = VectorWork(engine.embedder, send, chunk_tokens=CHUNK_TOKENS)
-        self._inbox: SimpleQueue[Answer | VectorJob | int | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Answer | VectorJob | m.Restore | m.ForgetPrefixes | int | None] = (
+            SimpleQueue()
+        )
         # Ids whose prompt is being computed right now: only these are worth interrupting a step for.
         self._in_prefill: frozenset[int] = frozenset()
         # The best class of the step that is being computed, if it may be given up for a better one.
@@ -85,13 +94,25 @@ class Loop:
         if id in self._in_prefill and self._engine.facts.steps_back:
             self._engine.interrupt()
 
-    def stop(self) -> None:
-        """Makes `run` return before the next step."""
+    def tell(self, message: Told) -> None:
+        """What becomes of kept prefixes; heeded before whatever is submitted later."""
+        self._inbox.put(message)
+
+    def stop(self, keep_ms: int = 0) -> None:
+        """Makes `run` end before the next step; it may take so long for what is worth keeping."""
+        self._keep_ms = keep_ms
         self._inbox.put(None)
         self._engine.interrupt()
 
     def run(self) -> None:
         """Returns after `stop`. Raises EngineError when the engine is broken."""
+        self._run()
+        if self._keep_ms:
+            for change in self._scheduler.lanes.take_changes():
+                self._change_lane(change)
+            self._keeping.hand_over(self._keep_ms)
+
+    def _run(self) -> None:
         is_idle = False
         while True:
             # What causes an interrupt is in the inbox before the interrupt is set. So one that is lost here
@@ -129,6 +150,8 @@ class Loop:
                 return False
             if isinstance(item, int):
                 self._end_cancelled(item)
+            elif isinstance(item, Told):
+                self._keeping.heed(item, (answer.sequence for answer in self._answers.values()))
             elif isinstance(item, VectorJob):
                 if (end := self._vectors.submit(item)) is not None:
                     self._ends.append(end)
@@ -234,12 +257,9 @@ class Loop:
             case Trim():
                 self._engine.trim(change.lane, change.length)
             case Stow():
-                self._stash[change.key] = stowed = self._engine.stow(change.lane)
-                self._scheduler.note_stowed(change.key, stowed.nbytes)
-            case Fetch():
-                self._engine.fetch(self._stash[change.key], change.lane, change.count)
-            case Discard():
-                del self._stash[change.key]
+                self._scheduler.note_stowed(change.key, self._keeping.change(change))
+            case _:
+                self._keeping.change(change)
 
     def _sample(self, plan: Plan) -> list[list[int]]:
         """For each work that wants logits the tokens of its rows, as far as its drafts were right."""

@@ -11,7 +11,12 @@ as the picture's longer side:
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+_COUNT = struct.Struct("<I")
+_GRID = struct.Struct("<III")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +71,20 @@ class Positions:
 
     def cut(self, lane: int, length: int) -> None:
         self.fill(lane, self.grids(lane), length)
+
+
+def pack(grids: Sequence[Grid]) -> bytes:
+    """The pictures of a lane, to be put behind its cells."""
+    each = (_GRID.pack(grid.start, grid.count, grid.num_positions) for grid in grids)
+    return b"".join((*each, _COUNT.pack(len(grids))))
+
+
+def unpack(whole: memoryview) -> tuple[tuple[Grid, ...], memoryview]:
+    """The pictures behind a lane's cells, and the cells. Raises ValueError if there cannot be so many."""
+    if whole.nbytes < _COUNT.size:
+        raise ValueError("no number of pictures")
+    end = whole.nbytes - _COUNT.size
+    begin = end - _COUNT.unpack_from(whole, end)[0] * _GRID.size
+    if begin < 0:
+        raise ValueError("more pictures than there is room for")
+    return tuple(Grid(*numbers) for numbers in _GRID.iter_unpack(whole[begin:end])), whole[:begin]

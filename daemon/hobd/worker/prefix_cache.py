@@ -140,6 +140,27 @@ class PrefixCache:
         self._use(entry)
         return self.stash.add(entry)
 
+    def entries(self) -> Iterator[tuple[Entry, int | None, int | None]]:
+        """Each with the lane that holds it, or the key under which it is stowed."""
+        for lane, entry in self._entries.items():
+            yield entry, lane, None
+        for key, entry in self.stash.entries.items():
+            yield entry, None, key
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> tuple[list[int], int, int]:
+        """Gives up entries by their domains: the lanes of some; how many others, of how many bytes.
+
+        Those have no domain then, so nobody finds them, and `drop_stowed` names them next.
+        """
+        lanes = [lane for lane, entry in self._entries.items() if is_theirs(entry.domain)]
+        for lane in lanes:
+            del self._entries[lane]
+        stowed = [entry for entry in self.stash.entries.values() if is_theirs(entry.domain)]
+        for entry in stowed:
+            entry.domain = ""
+        self.stash.is_tidy = False
+        return lanes, len(stowed), sum(entry.num_bytes for entry in stowed)
+
     def drop_stowed(self) -> list[int]:
         """Keys of what is of no use any more, or too much: what was used longest ago."""
         return self.stash.tidy(self._is_superseded)
@@ -223,7 +244,9 @@ class PrefixCache:
         return _begins(tokens, whole) if self.shares_parts else tokens == whole
 
     def _is_superseded(self, entry: Entry) -> bool:
-        """Whether another entry is of use wherever this one would be."""
+        """Whether another entry is of use wherever this one would be, or this one is nobody's any more."""
+        if not entry.domain:
+            return True
         others = (*self._entries.values(), *self.stash.entries.values())
         return self.shares_parts and any(map(partial(_is_part, entry), others))
 

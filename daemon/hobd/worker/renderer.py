@@ -95,11 +95,18 @@ def frame(value: Value) -> bytes:
 # ------------------------------------------------------------------ zygote
 
 
-def run_zygote(control: socket.socket, worker_pid: int, learn: Callable[[], Responders]) -> NoReturn:
-    """Forks one child after another until the worker goes. Never returns into its caller's stack."""
+def run_zygote(
+    control: socket.socket, worker_pid: int, learn: Callable[[], Responders], *, sleeps: bool
+) -> NoReturn:
+    """Forks one child after another until the worker goes. Never returns into its caller's stack.
+
+    One that `sleeps` learns nothing before the worker's first word.
+    """
     try:
         _shed_inheritance(control.fileno())
         die_with_parent(worker_pid)
+        if sleeps and not control.recv(1):
+            os._exit(0)
         _breed(control, learn())
     except BaseException:  # there is no one to tell, and above this frame lies the worker's own stack
         os._exit(1)

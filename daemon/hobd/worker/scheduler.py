@@ -70,7 +70,7 @@ class Scheduler:
         self._is_end = is_end
         self._cache = PrefixCache(min_shared, stash_bytes, shares_parts=shares_parts)
         self._keeps = num_cache_lanes > 0 or (stash_bytes > 0 and not shares_parts)
-        self._lanes = Lanes(num_lanes + num_cache_lanes, total_cells, self._cache)
+        self.lanes = self._lanes = Lanes(num_lanes + num_cache_lanes, total_cells, self._cache)
         self._cells = self._lanes.cells
         self.pace = Pace(chunk_tokens, batch_tokens)
         self._drafting = Drafting(self.pace, context_tokens, is_end)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from hobd.wire import messages as m
-from hobd.wire.framing import FrameReader, encode
 from hobd.worker.adapters import Adapters
 from hobd.worker.darkroom import Darkroom
 from hobd.worker.draft_model import load_draft
@@ -24,59 +23,31 @@ from hobd.worker.gallery import Gallery
 from hobd.worker.intake import Intake
 from hobd.worker.loop import Loop
 from hobd.worker.template import Renderer
-
-_READ_BYTES = 1 << 18
-
-
-class Wire:
-    """The worker's end: `send` from any thread, `receive` from one."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._lock = threading.Lock()
-
-    def send(self, message: m.Message) -> None:
-        frame = encode(message)
-        with self._lock:
-            self._sock.sendall(frame)
-
-    def progress(self, fraction: float) -> None:
-        """A model is loaded so far."""
-        self.send(m.Loading(min(1.0, max(0.0, fraction))))
-
-    def receive(self) -> Iterator[m.Message]:
-        """Every message until the broker closes its end."""
-        reader = FrameReader(of_worker=False)
-        while data := self._sock.recv(_READ_BYTES):
-            yield from reader.feed(data)
+from hobd.worker.tray import Tray
+from hobd.worker.wire import Wire
 
 
 def serve(
     sock: socket.socket,
-    model_fd: int,
     *,
     load: Loader,
     renderer: Renderer,
+    darkroom: Darkroom,
     engine_build: str,
     sandbox: str,
-    draft_fd: int | None = None,
-    adapter_fds: Sequence[int] = (),
-    projector_fd: int | None = None,
-    darkroom: Darkroom | None = None,
 ) -> None:
-    """Returns when the broker says Stop or goes away. Behind `draft_fd` lies a model that shall guess, behind
-    `projector_fd` what shall see or hear; its media are decoded in the `darkroom`."""
+    """Returns when the broker says Stop or goes away."""
     wire = Wire(sock)
     wire.send(m.Hello(m.WIRE_VERSION, engine_build, sandbox))
     messages = wire.receive()
     order = _await_load(messages)
     if order is None:
         return
-    settings = _settings(order)
+    settings, files = _settings(order), wire.files(order.descriptors)
     try:
         template = _override(settings)
-        engine = load(model_fd, settings, wire.progress)
-        os.close(model_fd)
+        engine = load(files.model, settings, wire.progress)
+        os.close(files.model)
         if template is not None:
             engine.facts = replace(engine.facts, template=template)
         wire.send(m.Probing())
@@ -86,15 +57,18 @@ def serve(
         wire.send(m.LoadFailed(kind, str(error)[:1000]))
         return
     adapters = Adapters()
-    adapters.adopt(engine, order.adapters, adapter_fds, lambda number: wire.send(m.LoadingAdapter(number)))
+    adapters.adopt(engine, order.adapters, files.adapters, lambda number: wire.send(m.LoadingAdapter(number)))
     blindness = order.projector_problem
-    if projector_fd is not None:
-        blindness = _look_through(projector_fd, engine, wire)
-    draft = None if draft_fd is None else _load_draft(draft_fd, engine, settings, load, wire)
+    if files.projector is not None:
+        blindness = _look_through(files.projector, engine, wire)
+    else:
+        darkroom.close()  # nobody will send it anything
+    draft = None if files.draft is None else _load_draft(files.draft, engine, settings, load, wire)
     drafter, problem = (None, draft) if isinstance(draft, str) else (draft, "")
     wire.send(_ready(engine, problem[:1000], blindness[:1000]))
+    tray = None if files.tray is None else Tray(files.tray, order.tray_begin)
     gallery = Gallery(engine.projector, darkroom, blindness)
-    _serve_loaded(engine, drafter, adapters, renderer, gallery, wire, messages)
+    _serve_loaded(engine, drafter, adapters, renderer, gallery, wire, messages, tray)
 
 
 def _await_load(messages: Iterator[m.Message]) -> m.Load | None:
@@ -184,9 +158,10 @@ def _serve_loaded(
     gallery: Gallery,
     wire: Wire,
     messages: Iterator[m.Message],
+    tray: Tray | None,
 ) -> None:
-    """The loop here, the intake on a thread beside it."""
-    loop = Loop(engine, wire.send, drafter)
+    """The loop here, the intake on a thread beside it. What was computed is handed over at the end."""
+    loop = Loop(engine, wire.send, drafter, tray)
     intake = Intake(
         engine,
         renderer,
@@ -197,19 +172,22 @@ def _serve_loaded(
         cancel=loop.cancel,
     )
     thread = threading.Thread(
-        target=_take_in, args=(messages, intake.on_message, loop.stop), name="intake", daemon=True
+        target=_take_in, args=(messages, intake.on_message, loop), name="intake", daemon=True
     )
     thread.start()
     loop.run()
 
 
-def _take_in(
-    messages: Iterator[m.Message], on_message: Callable[[m.Message], None], stop: Callable[[], None]
-) -> None:
+def _take_in(messages: Iterator[m.Message], on_message: Callable[[m.Message], None], loop: Loop) -> None:
+    keep_ms = 0
     try:
         for message in messages:
             if isinstance(message, m.Stop):
+                keep_ms = message.keep_ms
                 break
-            on_message(message)
+            if isinstance(message, m.Restore | m.ForgetPrefixes):
+                loop.tell(message)
+            else:
+                on_message(message)
     finally:
-        stop()
+        loop.stop(keep_ms)

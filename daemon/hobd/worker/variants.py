@@ -30,7 +30,7 @@ def domain_of(variant: Variant, domain: str) -> str:
     if not variant or not domain:
         return domain
     names = ",".join(f"{name}={scale!r}" for name, scale in variant)
-    return f"\0{names}\0{domain}"  # no name and no caller's domain begins with this letter
+    return f"\0{names}\0{domain}"  # no name has this letter, and no caller's domain begins with it
 
 
 class Variants:

@@ -40,6 +40,10 @@ class ModelServiceBase(abc.ABC):
     async def VerifyModel(self, stream: 'grpclib.server.Stream[hob.v1.models_pb2.VerifyModelRequest, hob.v1.models_pb2.VerifyModelResponse]') -> None:
         pass
 
+    @abc.abstractmethod
+    async def ForgetCache(self, stream: 'grpclib.server.Stream[hob.v1.models_pb2.ForgetCacheRequest, hob.v1.models_pb2.ForgetCacheResponse]') -> None:
+        pass
+
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
             '/hob.v1.ModelService/ListModels': grpclib.const.Handler(
@@ -77,6 +81,12 @@ class ModelServiceBase(abc.ABC):
                 grpclib.const.Cardinality.UNARY_STREAM,
                 hob.v1.models_pb2.VerifyModelRequest,
                 hob.v1.models_pb2.VerifyModelResponse,
+            ),
+            '/hob.v1.ModelService/ForgetCache': grpclib.const.Handler(
+                self.ForgetCache,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                hob.v1.models_pb2.ForgetCacheRequest,
+                hob.v1.models_pb2.ForgetCacheResponse,
             ),
         }
 
@@ -119,4 +129,10 @@ class ModelServiceStub:
             '/hob.v1.ModelService/VerifyModel',
             hob.v1.models_pb2.VerifyModelRequest,
             hob.v1.models_pb2.VerifyModelResponse,
+        )
+        self.ForgetCache = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/hob.v1.ModelService/ForgetCache',
+            hob.v1.models_pb2.ForgetCacheRequest,
+            hob.v1.models_pb2.ForgetCacheResponse,
         )

@@ -80,6 +80,9 @@ def rerank(**fields: Any) -> pb.RerankRequest:
     return pb.RerankRequest(**({"query": "a", "documents": ["a"]} | fields))
 
 
+DOMAIN = models_pb2.ForgetCacheRequest(cache_domain="x" * 257)
+
+
 #: field -> a request in which it is just too large, and how the refusal names it.
 BEYOND: dict[str, tuple[Any, str]] = {
     "GenerateRequest.text": (generate(text=HUGE), "max_prompt_bytes"),
@@ -131,6 +134,7 @@ BEYOND: dict[str, tuple[Any, str]] = {
     "RequestOptions.max_total_ms": (options(max_total_ms=604_800_001), "max_total_ms must be"),
     "RequestOptions.keep_alive_seconds": (options(keep_alive_seconds=31_536_001), "keep_alive_seconds must"),
     "RequestOptions.client_request_id": (options(client_request_id="x" * 129), "client_request_id must"),
+    "ForgetCacheRequest.cache_domain": (DOMAIN, "cache_domain must have at most 256"),
     "ChatRequest.messages": (chat(messages=[USER] * 8193), "8193 messages"),
     "ChatRequest.tools": (chat(tools=[pb.Tool(name=f"t{n}") for n in range(129)]), "129 tools"),
     "ChatRequest.loras": (chat(loras=[pb.LoraScale(name=f"a{n}", scale=1) for n in range(9)]), "loras"),
@@ -190,6 +194,7 @@ CONVERSIONS = {
     pb.InfillRequest: convert_texts.infill_request,
     pb.EmbedRequest: convert_texts.embed_request,
     pb.RerankRequest: convert_texts.rerank_request,
+    models_pb2.ForgetCacheRequest: convert.forget_request,
 }
 
 

@@ -21,6 +21,8 @@ def other_than_default(key: Key) -> Value:
     if key.kind is int:
         assert key.meta.le is not None
         return int(key.meta.le)
+    if key.kind is bool:
+        return str(not key.default).lower()
     if get_origin(key.kind) is Literal:
         return str(next(choice for choice in get_args(key.kind) if choice != key.default))
     return '/odd "name"\\ ünïcode'

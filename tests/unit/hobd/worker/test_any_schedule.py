@@ -53,6 +53,7 @@ class Engine:
         self.shares_parts = shares_parts
         self.lanes: dict[int, list[Cell]] = {}
         self.stash: dict[int, list[Cell]] = {}
+        self.disowned: set[int] = set()  # sequences whose domain was forgotten while they were under way
 
     @property
     def cells(self) -> int:
@@ -86,7 +87,8 @@ class Engine:
         assert sequence.lane is not None and work.count > 0
         lane = self.lanes.setdefault(sequence.lane, [])
         assert [cell.token for cell in lane] == sequence.tokens[: work.start], "another one's tokens"
-        assert all(cell.domain == sequence.domain for cell in lane), "another domain's tokens"
+        is_own = all(cell.domain == sequence.domain for cell in lane)
+        assert is_own or sequence.id in self.disowned, "another domain's tokens"
         assert len(work.tokens) == work.count
         if work.view is not None:
             view, place = work.view
@@ -162,6 +164,21 @@ class AnySchedule(RuleBasedStateMachine):
         assert self.scheduler.finish(id)
         assert not self.scheduler.finish(id)
         del self.alive[id]
+
+    @rule(domain=st.sampled_from(["a", "b"]))
+    def forget(self, domain: str) -> None:
+        for sequence in self.alive.values():
+            if sequence.domain.endswith(domain):
+                self.engine.disowned.add(sequence.id)
+                sequence.domain = ""
+        self.scheduler.lanes.forget(lambda theirs: theirs.endswith(domain))
+        assert not [p for p in self.scheduler.lanes.prefixes() if p.domain.endswith(domain)]
+
+    @rule(tokens=prompts, domain=st.sampled_from(["a", "b"]))
+    def restore(self, tokens: list[int], domain: str) -> None:
+        key = self.scheduler.lanes.restore(domain, tokens, len(tokens))
+        if key is not None:
+            self.engine.stash[key] = [Cell(token, domain) for token in tokens]
 
     @rule()
     def relieve(self) -> None:

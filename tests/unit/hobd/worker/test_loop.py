@@ -9,10 +9,10 @@ import pytest
 from hobd.wire import messages as m
 from hobd.worker import sequence as sequences
 from hobd.worker.answer import Answer
-from hobd.worker.engine import Engine, EngineError, Settings, Slice
+from hobd.worker.engine import Engine, EngineError, Settings, Slice, Stowed
 from hobd.worker.loop import Loop
 
-from tests.fakes.engine import FakeEngine, StowedLane, expected_answer
+from tests.fakes.engine import FakeEngine, expected_answer
 
 SETTINGS = Settings(num_lanes=4, batch_tokens=32, context_tokens=64, kv_cells=100)
 
@@ -243,7 +243,7 @@ def test_all_prefixes_but_the_last_used_are_put_away_when_there_is_nothing_else_
     engine, told = FakeEngine(replace(SETTINGS, stash_bytes=1000)), Told(9)
     loop, stow, stowed = Loop(engine, told), engine.stow, []
 
-    def then_stop(lane: int) -> StowedLane:
+    def then_stop(lane: int) -> Stowed:
         loop.stop()
         stowed.append(stow(lane))
         return stowed[-1]
@@ -252,4 +252,4 @@ def test_all_prefixes_but_the_last_used_are_put_away_when_there_is_nothing_else_
     for id, prompt in ((1, "the first of all"), (2, "and then another")):
         loop.submit(given_answer(id, prompt * 2, domain="a", max_tokens=2))
     loop.run()
-    assert bytes(stowed[0].tokens).startswith(b"the first of all") and len(stowed) == 1
+    assert bytes(stowed[0].cast("H").tolist()).startswith(b"the first of all") and len(stowed) == 1

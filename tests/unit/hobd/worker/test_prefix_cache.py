@@ -98,6 +98,12 @@ def test_stash_drops_what_was_used_longest_ago_when_it_is_full(stash: PrefixCach
     assert stash.drop_stowed() == []
 
 
+def test_forgotten_entries_give_up_their_lanes_and_their_memory(stash: PrefixCache) -> None:
+    assert stash.forget(lambda domain: domain == "b") == ([], 0, 0)
+    assert stash.forget(lambda domain: domain == "a") == ([1], 1, 60)
+    assert stash.drop_stowed() == [1] and not list(stash.entries())
+
+
 def test_stash_drops_what_another_entry_continues(stash: PrefixCache) -> None:
     stash.keep(2, "a", [*SYSTEM, 2, 2, 5])
     assert stash.drop_stowed() == [1]
