@@ -61,7 +61,7 @@ class DaemonService(DaemonServiceBase):
                 pid=os.getpid(),
                 started_at=render.timestamp(identity.started_at),
                 doors=[door],
-                residents=[render.resident(resident, broker) for resident in broker.residents],
+                residents=[render.resident(resident, broker) for resident in broker.tenancy.residents],
                 daemon_resident_bytes=_own_bytes(),
                 confinement=identity.confinement,
                 draining=broker.is_draining,
@@ -69,7 +69,7 @@ class DaemonService(DaemonServiceBase):
                 num_requests_served=broker.num_requests_served,
                 num_sessions=broker.num_sessions,
                 models_dir=str(broker.catalog.directory),
-                engine_build=next((r.engine_build for r in broker.residents), ""),
+                engine_build=next((r.engine_build for r in broker.tenancy.residents), ""),
             )
         )
 

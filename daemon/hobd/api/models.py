@@ -33,7 +33,7 @@ class ModelService(ModelServiceBase):
     async def GetModel(self, call: Call[pb.GetModelRequest, pb.GetModelResponse]) -> None:
         entry = self._broker.resolve(call.request.model)
         response = pb.GetModelResponse(model=render.model(entry, self._broker))
-        for resident in self._broker.residents:
+        for resident in self._broker.tenancy.residents:
             if resident.model == entry.name:
                 response.resident.CopyFrom(render.resident(resident, self._broker))
         await call.send(response)
@@ -65,7 +65,7 @@ class ModelService(ModelServiceBase):
 
     @rpc
     async def UnloadModel(self, call: Call[pb.UnloadModelRequest, pb.UnloadModelResponse]) -> None:
-        freed = {r.model: render.resident_bytes(r.process.pid) for r in self._broker.residents}
+        freed = {r.model: render.resident_bytes(r.process.pid) for r in self._broker.tenancy.residents}
         resident = await self._broker.unload(call.request.model, force=call.request.force)
         if resident is None:
             await call.send(pb.UnloadModelResponse(was_resident=False))

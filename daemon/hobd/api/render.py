@@ -175,8 +175,8 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
         file_bytes=entry.size_bytes,
         sha256=entry.sha256 or "",
         license=entry.license or "",
-        residency=_RESIDENCIES[broker.place(entry.name)],
-        pinned=broker.is_pinned(entry.name),
+        residency=_RESIDENCIES[broker.tenancy.place(entry.name)],
+        pinned=broker.tenancy.is_pinned(entry.name),
         modified_at=timestamp(entry.modified_ns / 1e9),
         draft=entry.draft or "",
         adapters=[
@@ -196,7 +196,7 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
     facts, tally = tenant.facts, tenant.tally
     return models_pb2.Resident(
         model=tenant.model,
-        residency=_RESIDENCIES[broker.place(tenant.model)],
+        residency=_RESIDENCIES[broker.tenancy.place(tenant.model)],
         worker_pid=tenant.process.pid,
         resident_bytes=resident_bytes(tenant.process.pid),
         context_tokens=facts.context_tokens,
@@ -210,8 +210,8 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         sandbox=tenant.sandbox,
         loaded_at=timestamp(tenant.loaded_at),
         idle_since=timestamp(tenant.idle_since),
-        pinned=broker.is_pinned(tenant.model),
-        num_restarts=broker.num_restarts.get(tenant.model, 0),
+        pinned=broker.tenancy.is_pinned(tenant.model),
+        num_restarts=broker.tenancy.num_restarts.get(tenant.model, 0),
         architecture=facts.architecture,
         num_tokens_generated=tenant.num_tokens_generated,
         cached_cells=tally.cached_cells,

@@ -43,7 +43,7 @@ class Gate:
 
 
 class Keeper(Protocol):
-    """What a course needs of the broker."""
+    """What a course needs of whoever keeps the models."""
 
     feed: Feed
 

@@ -1,7 +1,7 @@
 """Tells watchers what happens from now on: loads, departures, deaths; never what was said.
 
 Must never block the teller: a watcher that does not read loses the oldest news and is told how many.
-Filled by broker.py, read by api/control.py.
+Filled by tenancy.py and course.py, read by api/control.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Brings one model into memory: verify the file, start a worker on it, work around what dies.
 
-Must give every failure a class of errors.py. Called by broker.py, which knows who waits.
+Must give every failure a class of errors.py. Called by tenancy.py, which knows who waits.
 
 The worker's first decode is a probe. One that is killed by SIGILL, SIGSEGV or SIGBUS in it shows that
 this build's fastest code does not run on this machine; it is started once more without that code, and

@@ -1,7 +1,7 @@
 """Decides which models are in memory: who uses, who waits, who loads, who must go for it.
 
-Must do no I/O and read no clock; broker.py carries its decisions out and reports what became of them.
-Called by broker.py only.
+Must do no I/O and read no clock; tenancy.py carries its decisions out and reports what became of them.
+Called by tenancy.py only.
 
              acquire             loaded
     ABSENT ─────────> LOADING ──────────> READY

@@ -1,7 +1,7 @@
 """One model in memory: its worker's process, the link to it, and the sessions it is answering.
 
 Must let go of every session when the worker dies, and tell it how that came. Made by loading.py; kept by
-broker.py; course.py brings the sessions.
+tenancy.py; course.py brings the sessions.
 """
 
 from __future__ import annotations
