@@ -30,8 +30,11 @@ COMMANDS = {
     "ps": "Show the models in memory.",
     "models": "List the models there are.",
     "load": "Bring a model into memory.",
+    "pin": "Keep a model from being evicted.",
+    "unpin": "Let a pinned model go again.",
     "stop": "Take models out of memory, or end the daemon.",
     "status": "Show how the daemon is.",
+    "events": "Follow what happens in the daemon.",
     "version": "Show the versions of client and daemon.",
     "completion": "Print a shell's completion script.",
 }

@@ -30,6 +30,8 @@ _VALUES: dict[str, type[Any]] = {
     "RerankResponse": values.Ranking,
     "UnloadModelResponse": values.Unloaded,
     "Door": values.Door,
+    "Memory": values.Memory,
+    "Waiting": values.Waiting,
     "GetStatusResponse": values.Status,
     "WatchEventsResponse": values.Happening,
     "Evidence": values.Evidence,

@@ -138,6 +138,9 @@ class Resident:
     abilities: tuple[str, ...]  # generate, chat, infill, embed, rerank
     embedding_dimensions: int
     template_overridden: bool
+    num_leases: int  # requests that use it, or wait for its load
+    leaves_for: str  # the model that waits for its room; empty for none
+    kept_until: datetime | None  # as keep-alives ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +199,26 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One device's memory for models."""
+
+    device: str
+    budget_bytes: int
+    reserved_bytes: int
+    measured_bytes: int
+    free_bytes: int  # negative when models took more than there is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Requests that wait until others leave memory to their model."""
+
+    model: str
+    num_requests: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The daemon about itself."""
 
@@ -212,6 +235,9 @@ class Status:
     num_sessions: int
     models_dir: str
     engine_build: str
+    memory: tuple[Memory, ...]  # for models, by device
+    waiting: tuple[Waiting, ...]  # for room in memory; the first gets the next
+    loading_models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +249,9 @@ class Happening:
     model: str
     request_id: str
     message: str
+    reason: str  # of an eviction: idle, or room
+    beneficiary: str  # the model that gets the room
+    num_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

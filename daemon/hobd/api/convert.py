@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from hob.v1 import inference_pb2 as pb
+from hob.v1.models_pb2 import LoadModelRequest
 
 from hobd.api import tools
 from hobd.api.response_format import constraint
@@ -177,8 +178,8 @@ def generation(
 def treatment(options: pb.RequestOptions) -> dict[str, Any]:
     """How a request is to be treated: fields of Request. Raises InvalidRequest."""
     check_characters("client_request_id", options.client_request_id, _MAX_NAME_CHARACTERS)
-    _up_to(options, "keep_alive_seconds", _MAX_KEEP_ALIVE_SECONDS)
     return {
+        "keep_alive_seconds": keep_alive(options),
         "priority": choose("priority_class", options.priority_class, _PRIORITIES),
         "truncation": choose("truncation_strategy", options.truncation_strategy, _TRUNCATIONS),
         "max_queue_ms": _up_to(options, "max_queue_ms", _MAX_MS),
@@ -186,6 +187,11 @@ def treatment(options: pb.RequestOptions) -> dict[str, Any]:
         "caller": _CALLER,
         "domain": _cache_domain(options),
     }
+
+
+def keep_alive(options: pb.RequestOptions | LoadModelRequest) -> int:
+    """Seconds; 0 when nothing is asked for. Raises InvalidRequest."""
+    return _up_to(options, "keep_alive_seconds", _MAX_KEEP_ALIVE_SECONDS) or 0
 
 
 def _cache_domain(options: pb.RequestOptions) -> str:

@@ -10,7 +10,7 @@ import asyncio
 from hob.v1 import models_pb2 as pb
 from hob.v1.models_grpc import ModelServiceBase
 
-from hobd.api import render
+from hobd.api import convert, render
 from hobd.api.host import Call, rpc
 from hobd.broker.broker import Broker
 from hobd.errors import NotSupported
@@ -45,8 +45,10 @@ class ModelService(ModelServiceBase):
             raise NotSupported("dry_run is not supported by this version of hob")
         steps: asyncio.Queue[pb.LoadModelResponse] = asyncio.Queue()
 
-        def on_progress(stage: str, fraction: float) -> None:
-            steps.put_nowait(pb.LoadModelResponse(progress=render.progress(stage, fraction)))
+        keep_seconds = convert.keep_alive(request)
+
+        def on_progress(stage: str, fraction: float, num_ahead: int = 0, /) -> None:
+            steps.put_nowait(pb.LoadModelResponse(progress=render.progress(stage, fraction, num_ahead)))
 
         async def tell() -> None:
             while True:
@@ -56,7 +58,7 @@ class ModelService(ModelServiceBase):
         try:
             if request.pin:
                 self._broker.pin(request.model, True)
-            async with self._broker.loaded(request.model, on_progress) as resident:
+            async with self._broker.loaded(request.model, on_progress, keep_seconds=keep_seconds) as resident:
                 teller.cancel()
                 await asyncio.wait((teller,))
                 await call.send(pb.LoadModelResponse(loaded=render.resident(resident, self._broker)))
@@ -65,12 +67,8 @@ class ModelService(ModelServiceBase):
 
     @rpc
     async def UnloadModel(self, call: Call[pb.UnloadModelRequest, pb.UnloadModelResponse]) -> None:
-        freed = {r.model: render.resident_bytes(r.process.pid) for r in self._broker.tenancy.residents}
-        resident = await self._broker.unload(call.request.model, force=call.request.force)
-        if resident is None:
-            await call.send(pb.UnloadModelResponse(was_resident=False))
-        else:
-            await call.send(pb.UnloadModelResponse(was_resident=True, freed_bytes=freed[resident.model]))
+        freed = await self._broker.unload(call.request.model, force=call.request.force)
+        await call.send(pb.UnloadModelResponse(was_resident=freed is not None, freed_bytes=freed or 0))
 
     @rpc
     async def PinModel(self, call: Call[pb.PinModelRequest, pb.PinModelResponse]) -> None:

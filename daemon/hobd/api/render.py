@@ -9,20 +9,22 @@ import math
 import sys
 from array import array
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from hob.v1 import inference_pb2 as pb
 from hob.v1 import models_pb2
 
+from hobd.api import render_memory
+from hobd.api.render_memory import timestamp
 from hobd.broker import request as words
 from hobd.broker.broker import Broker
-from hobd.broker.residency import Place
+from hobd.broker.family import memory_bytes
 from hobd.broker.resident import Resident
+from hobd.broker.tenant import Place
 from hobd.store.catalog import Entry
 from hobd.wire.messages import Logprob, Ready
 
 _STAGES = {
+    "waiting_for_room": pb.Progress.STAGE_WAITING_FOR_ROOM,
     "verifying": pb.Progress.STAGE_VERIFYING,
     "loading": pb.Progress.STAGE_LOADING,
     "probing": pb.Progress.STAGE_PROBING,
@@ -57,7 +59,7 @@ def event(happened: words.Event) -> pb.Event:
         case words.ToolCallDelta():
             return pb.Event(tool_call=_tool_call(happened))
         case words.Progress():
-            return pb.Event(progress=progress(happened.stage, happened.fraction))
+            return pb.Event(progress=progress(happened.stage, happened.fraction, happened.num_ahead))
         case words.Started():
             return pb.Event(started=pb.Started(request_id=happened.request_id, model=happened.model))
         case words.Warned():
@@ -77,7 +79,7 @@ def embed_responses(happened: words.Event) -> Iterator[pb.EmbedResponse]:
                 embedding = pb.Embedding(input=vector.input, values=values, num_tokens=vector.num_tokens)
                 yield pb.EmbedResponse(embedding=embedding)
         case words.Progress():
-            yield pb.EmbedResponse(progress=progress(happened.stage, happened.fraction))
+            yield pb.EmbedResponse(progress=progress(happened.stage, happened.fraction, happened.num_ahead))
         case words.Finished():
             yield pb.EmbedResponse(receipt=_receipt(happened.receipt))
 
@@ -105,8 +107,8 @@ def _floats(values: bytes) -> array[float]:
     return floats
 
 
-def progress(stage: str, fraction: float) -> pb.Progress:
-    return pb.Progress(stage=_STAGES[stage], fraction=fraction)
+def progress(stage: str, fraction: float, num_ahead: int) -> pb.Progress:
+    return pb.Progress(stage=_STAGES[stage], fraction=fraction, num_ahead=num_ahead)
 
 
 def _delta(delta: words.TokenDelta) -> pb.TokenDelta:
@@ -175,8 +177,8 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
         file_bytes=entry.size_bytes,
         sha256=entry.sha256 or "",
         license=entry.license or "",
-        residency=_RESIDENCIES[broker.tenancy.place(entry.name)],
-        pinned=broker.tenancy.is_pinned(entry.name),
+        residency=_RESIDENCIES[broker.tenancy.residency.place(entry.name)],
+        pinned=broker.tenancy.residency.tenant(entry.name).pinned,
         modified_at=timestamp(entry.modified_ns / 1e9),
         draft=entry.draft or "",
         adapters=[
@@ -193,12 +195,13 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
 
 
 def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
-    facts, tally = tenant.facts, tenant.tally
+    facts, tally, residency = tenant.facts, tenant.tally, broker.tenancy.residency
+    standing = residency.tenant(tenant.model)
     return models_pb2.Resident(
         model=tenant.model,
-        residency=_RESIDENCIES[broker.tenancy.place(tenant.model)],
+        residency=_RESIDENCIES[standing.place],
         worker_pid=tenant.process.pid,
-        resident_bytes=resident_bytes(tenant.process.pid),
+        resident_bytes=memory_bytes(tenant.process.pid),
         context_tokens=facts.context_tokens,
         num_lanes=facts.num_lanes,
         num_running=tally.num_running,
@@ -210,7 +213,8 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         sandbox=tenant.sandbox,
         loaded_at=timestamp(tenant.loaded_at),
         idle_since=timestamp(tenant.idle_since),
-        pinned=broker.tenancy.is_pinned(tenant.model),
+        leaves_at=render_memory.moment(residency.leaves_at(tenant.model)),
+        pinned=standing.pinned,
         num_restarts=broker.tenancy.num_restarts.get(tenant.model, 0),
         architecture=facts.architecture,
         num_tokens_generated=tenant.num_tokens_generated,
@@ -226,6 +230,10 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         abilities=_abilities(facts),
         embedding_dimensions=facts.embedding_width,
         template_overridden=tenant.is_template_overridden,
+        num_leases=len(standing.leases),
+        leaves_for=standing.leaves_for,
+        kept_until=render_memory.moment(standing.kept_until or None),
+        memory=render_memory.lines(residency.ledger.holding(tenant.model)),
     )
 
 
@@ -239,22 +247,3 @@ def _abilities(facts: Ready) -> list[models_pb2.Ability]:
         models_pb2.ABILITY_RERANK: facts.has_ranking or (is_for_vectors and facts.embedding_width > 0),
     }
     return [ability for ability, is_able in able.items() if is_able]
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory of a process and its children as the system counts it; 0 when it has gone."""
-    import psutil  # asked for rarely; not worth 10 MB in a daemon that nobody watches
-
-    try:
-        process = psutil.Process(pid)
-        return int(process.memory_info().rss) + sum(child.memory_info().rss for child in process.children())
-    except psutil.Error:
-        return 0
-
-
-def timestamp(seconds: float | None) -> Timestamp | None:
-    if seconds is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(datetime.fromtimestamp(seconds, UTC))
-    return stamp

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -17,12 +17,13 @@ from hobd import errors
 from hobd.broker.adapters import require_known
 from hobd.broker.course import Course
 from hobd.broker.feed import Feed
+from hobd.broker.ledger import Ledger
 from hobd.broker.loading import Loading, Progress
 from hobd.broker.request import Request
 from hobd.broker.resident import R, Resident
 from hobd.broker.session import Session
 from hobd.broker.tasks import Tasks
-from hobd.broker.tenancy import Tenancy
+from hobd.broker.tenancy import Need, Tenancy
 from hobd.config import Config
 from hobd.store.catalog import Catalog, Entry
 from hobd.wire import messages as m
@@ -31,14 +32,23 @@ from hobd.wire import messages as m
 class Broker:
     """Use as an async context manager: its tasks end with it, and all workers with them."""
 
-    def __init__(self, *, config: Config, catalog: Catalog, loading: Loading) -> None:
+    def __init__(
+        self, *, config: Config, catalog: Catalog, loading: Loading, need: Need, budget: Mapping[str, int]
+    ) -> None:
+        """`need`: what a model will take in memory; `budget`: what there is for models, by device."""
         self.config = config
         self.catalog = catalog
         self.feed = Feed()
         self.num_requests_served = 0
         self._tasks = Tasks()
         self.tenancy = Tenancy(
-            config=config, catalog=catalog, loading=loading, feed=self.feed, tasks=self._tasks
+            config=config,
+            catalog=catalog,
+            loading=loading,
+            ledger=Ledger(budget),
+            need=need,
+            feed=self.feed,
+            tasks=self._tasks,
         )
         self._sessions: set[Session] = set()
         self._ids = itertools.count(1)
@@ -55,6 +65,7 @@ class Broker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.tenancy.close()
         self._tasks.interrupt()
         await self.tenancy.end()
         await self._tasks.__aexit__(kind, error, trace)
@@ -115,20 +126,31 @@ class Broker:
         return self.resolve(model)
 
     def resolve(self, model: str) -> Entry:
-        """The catalog's entry; an empty name means the default. Raises ModelNotFound or InvalidRequest."""
+        """The catalog's entry; an empty name means the default. Raises ModelNotFound or InvalidRequest.
+
+        A model in memory is answered by though its file is gone: its worker reads an open descriptor.
+        """
         self.catalog.scan()
-        return self.catalog.resolve(model) if model else self.catalog.default(self.config.models.default)
+        try:
+            return self.catalog.resolve(model) if model else self.catalog.default(self.config.models.default)
+        except errors.ModelNotFound:
+            if (entry := self.tenancy.entry_of(model)) is None:
+                raise
+            return entry
 
     # ------------------------------------------------------------------ models
 
     @contextlib.asynccontextmanager
-    async def loaded(self, model: str, progress: Progress) -> AsyncIterator[Resident]:
-        """Loads a model and leases it for the block."""
-        async with self.tenancy.lease(self._admit(model), progress) as resident:
+    async def loaded(
+        self, model: str, progress: Progress, *, keep_seconds: float = 0
+    ) -> AsyncIterator[Resident]:
+        """Loads a model and leases it for the block; it stays at least `keep_seconds` after that."""
+        entry = self._admit(model)
+        async with self.tenancy.lease(entry, progress, keep_seconds=keep_seconds) as resident:
             yield resident
 
-    async def unload(self, model: str, *, force: bool) -> Resident | None:
-        """Takes a model out of memory; its memory is free on return. None if it was not there."""
+    async def unload(self, model: str, *, force: bool) -> int | None:
+        """Takes a model out of memory; returns how many bytes are free now, or None if it was not there."""
         return await self.tenancy.unload(self.resolve(model).name, force=force)
 
     def pin(self, model: str, pinned: bool) -> None:
@@ -188,5 +210,5 @@ class Broker:
         self.tenancy.reconfigure(config, self.catalog)
 
 
-def _ignore(stage: str, fraction: float) -> None:
+def _ignore(stage: str, fraction: float, num_ahead: int = 0, /) -> None:
     """For those who wait without watching."""

@@ -17,13 +17,16 @@ _MAX_UNREAD = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """`kind` is a stable word: model_loaded, model_left, worker_died, ..."""
+    """`kind` is a stable word; WatchEventsResponse in the contract says what each kind tells."""
 
     at: float
     kind: str
     model: str = ""
     request_id: str = ""
     message: str = ""
+    reason: str = ""
+    beneficiary: str = ""
+    num_bytes: int = 0
 
 
 class _Watcher:
@@ -41,8 +44,27 @@ class Feed:
     def __init__(self) -> None:
         self._watchers: set[_Watcher] = set()
 
-    def tell(self, kind: str, *, model: str = "", request_id: str = "", message: str = "") -> None:
-        news = News(at=time.time(), kind=kind, model=model, request_id=request_id, message=message)
+    def tell(
+        self,
+        kind: str,
+        *,
+        model: str = "",
+        request_id: str = "",
+        message: str = "",
+        reason: str = "",
+        beneficiary: str = "",
+        num_bytes: int = 0,
+    ) -> None:
+        news = News(
+            at=time.time(),
+            kind=kind,
+            model=model,
+            request_id=request_id,
+            message=message,
+            reason=reason,
+            beneficiary=beneficiary,
+            num_bytes=num_bytes,
+        )
         for watcher in self._watchers:
             if len(watcher.unread) >= _MAX_UNREAD:
                 watcher.unread.popleft()

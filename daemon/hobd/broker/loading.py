@@ -17,8 +17,8 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from hobd import errors, log
 from hobd.broker.adapters import Adapter, Adapters
@@ -32,7 +32,12 @@ from hobd.store.override import read_override
 from hobd.store.quirks import Quirks
 from hobd.wire import messages as m
 
-Progress = Callable[[str, float], None]
+
+class Progress(Protocol):
+    """Told how far a load is. `num_ahead`: while it waits for room, the models that get theirs before it."""
+
+    def __call__(self, stage: str, fraction: float, num_ahead: int = 0, /) -> None: ...
+
 
 _FAULTS = frozenset((-signal.SIGILL, -signal.SIGSEGV, -signal.SIGBUS))
 
@@ -102,9 +107,16 @@ class Loading:
         def on_progress(fraction: float) -> None:
             loop.call_soon_threadsafe(progress, "verifying", fraction)
 
-        return await asyncio.to_thread(
-            open_verified, entry, mode=config.models.verify, memory=self._digests, progress=on_progress
+        opening = asyncio.ensure_future(
+            asyncio.to_thread(
+                open_verified, entry, mode=config.models.verify, memory=self._digests, progress=on_progress
+            )
         )
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close)  # the thread goes on, and nobody else would
+            raise
 
     async def _open_draft(self, draft: Draft, config: Config, progress: Progress) -> tuple[Draft, int | None]:
         """The draft's descriptor, or what is wrong with it. There is none where nothing may be guessed."""
@@ -184,7 +196,13 @@ class Loading:
         template = await asyncio.to_thread(read_override, job.entry)
         process = self._spawner.spawn(job.model.fd, job.draft_fd, job.adapters.fds)
         job.progress("loading", 0.0)
-        resident = Resident(job.entry.name, job.model.sha256 or "", process, job.progress)
+        resident = Resident(
+            job.entry.name,
+            job.model.sha256 or "",
+            process,
+            job.progress,
+            job.config.engine.step_timeout_seconds,
+        )
         resident.draft, resident.why_no_draft = job.draft.name, job.draft.problem
         resident.adapters = job.adapters.digests
         try:
@@ -216,6 +234,11 @@ class Loading:
             "the daemon's log may say why, and a rebuilt engine may cure it",
             model=entry.name,
         )
+
+
+def _close(opening: asyncio.Future[OpenModel]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        os.close(opening.result().fd)
 
 
 def _settings(job: _Job, workaround: str, template: bytes | None) -> m.Load:
