@@ -27,6 +27,7 @@ class RunningDaemon:
         self.socket = home / "run" / "hob.sock"
         self.log_path = home / "hobd.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.budget_bytes: int | None = None  # memory for models; set it before `start`
         # One engine thread: two would spin at each other's barriers when anything else wants a core, and a
         # test of seconds would take minutes.
         real = ["-I", "-m", "hobd", "--set", "engine.threads=1"]
@@ -34,7 +35,8 @@ class RunningDaemon:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
+        budget = {} if self.budget_bytes is None else {"HOB_TEST_BUDGET_BYTES": str(self.budget_bytes)}
+        return budget | {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "HOB_SOCKET": str(self.socket),
