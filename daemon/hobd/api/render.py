@@ -196,10 +196,10 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
 
 def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
     facts, tally, residency = tenant.facts, tenant.tally, broker.tenancy.residency
-    standing = residency.tenant(tenant.model)
+    place = residency.tenant(tenant.model)
     return models_pb2.Resident(
         model=tenant.model,
-        residency=_RESIDENCIES[standing.place],
+        residency=_RESIDENCIES[place.place],
         worker_pid=tenant.process.pid,
         resident_bytes=memory_bytes(tenant.process.pid),
         context_tokens=facts.context_tokens,
@@ -214,7 +214,7 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         loaded_at=timestamp(tenant.loaded_at),
         idle_since=timestamp(tenant.idle_since),
         leaves_at=render_memory.moment(residency.leaves_at(tenant.model)),
-        pinned=standing.pinned,
+        pinned=place.pinned,
         num_restarts=broker.tenancy.num_restarts.get(tenant.model, 0),
         architecture=facts.architecture,
         num_tokens_generated=tenant.num_tokens_generated,
@@ -230,9 +230,9 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         abilities=_abilities(facts),
         embedding_dimensions=facts.embedding_width,
         template_overridden=tenant.is_template_overridden,
-        num_leases=len(standing.leases),
-        leaves_for=standing.leaves_for,
-        kept_until=render_memory.moment(standing.kept_until or None),
+        num_leases=len(place.leases),
+        leaves_for=place.leaves_for,
+        kept_until=render_memory.moment(place.kept_until or None),
         memory=render_memory.lines(residency.ledger.holding(tenant.model)),
     )
 

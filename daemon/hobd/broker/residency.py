@@ -100,14 +100,16 @@ class Residency:
 
     # ------------------------------------------------------------------ what became of orders
 
-    def loaded(self, model: str, measured: Account, now: float, *, load_seconds: float) -> list[Order]:
-        self._require(model, Place.LOADING).note_ready(now, load_seconds)
+    def loaded(self, model: str, measured: Account, now: float) -> list[Order]:
+        self._require(model, Place.LOADING).note_ready(now)
         self.ledger.correct(model, measured)
         return self._settle(now)
 
     def failed(self, model: str, now: float) -> list[Order]:
         """The load failed; leases of those who waited are still to be dropped."""
-        self._require(model, Place.LOADING).place = Place.ABSENT
+        tenant = self._require(model, Place.LOADING)
+        tenant.place = Place.ABSENT
+        tenant.forget_call()
         self.ledger.release(model)
         return self._settle(now)
 
@@ -124,6 +126,7 @@ class Residency:
         tenant = self._require(model, Place.READY)
         if tenant.leases:
             tenant.place = Place.LOADING
+            tenant.note_call(now)
             self._orders.append(Load(model))
         else:
             tenant.place = Place.ABSENT
@@ -183,7 +186,7 @@ class Residency:
     def _serve_row(self, now: float) -> None:
         """Grants what there is room for, and asks models to make room, in the order of the row."""
         asked: set[str] = set()
-        room = self._room()
+        room, is_blocked = self._room(), False
         for want in list(self._wants.values()):
             tenant = self._tenants[want.model]
             if tenant.place in (Place.LOADING, Place.READY):
@@ -193,10 +196,13 @@ class Residency:
             if (error := self._hopeless(want)) is not None:
                 self._refuse(want, error)
                 continue
+            if is_blocked:
+                continue  # it waits for the ones before it
             staying = ((other, self._held(other)) for other in self._movable() if other.model not in asked)
             victims = choose(staying, want.needed, room, now)
             if victims is None:
-                break  # it waits for the ones before it
+                is_blocked = True
+                continue
             for victim in victims:
                 asked.add(victim.model)
                 victim.leaves_for = want.model
@@ -213,11 +219,13 @@ class Residency:
         if not victims and tenant.place is Place.ABSENT and not lacking(want.needed, self._free()):
             self.ledger.reserve(want.model, want.account)
             tenant.place = Place.LOADING
+            tenant.note_call(now)
             self._orders.append(Load(want.model))
             self._grant(want)
             return
         times = [victim.may_go_at() for victim in victims]
-        if all(at is not None and at <= now for at in times):
+        if times and all(at is not None and at <= now for at in times):
+            tenant.note_call(now)
             for victim in victims:
                 self._evict(victim, want.model)
 
@@ -233,8 +241,9 @@ class Residency:
         del self._wants[want.model]
 
     def _refuse(self, want: _Want, error: HobError) -> None:
-        self._orders += [Refuse(ticket, error) for ticket in want.tickets]
-        del self._wants[want.model]
+        for ticket in list(want.tickets):
+            self._orders.append(Refuse(ticket, error))
+            self._leave_row(want, ticket)
 
     def _refuse_late(self, now: float) -> bool:
         """Ends the waits that have lasted too long. True if there were any."""
@@ -248,8 +257,9 @@ class Residency:
 
     def _leave_row(self, want: _Want, ticket: int) -> None:
         want.tickets.pop(ticket, None)
-        if not want.tickets:
-            self._wants.pop(want.model, None)
+        if not want.tickets and self._wants.pop(want.model, None) is not None:
+            if self.place(want.model) is not Place.LOADING:
+                self._tenants[want.model].forget_call()
 
     def _hopeless(self, want: _Want) -> HobError | None:
         """Why it would not fit if everybody went who can be made to."""

@@ -14,8 +14,8 @@ from hobd.broker.tenant import Place, Tenant
 Sums = Mapping[str, int]
 
 
-class Standing(IntEnum):
-    """Who is asked to go before whom, whatever it costs."""
+class Claim(IntEnum):
+    """What a model has to stay, the least first: who is asked to go before whom, whatever it costs."""
 
     IDLE = 0
     KEPT = 1  # idle, but within a keep-alive
@@ -35,7 +35,7 @@ def choose(
     for tenant, held in tenants:
         freed = sum(held.get(device, 0) for device in missing)
         if freed > 0:
-            ranked.append((_standing(tenant, now), tenant.cost(now) / freed, tenant.model, tenant, held))
+            ranked.append((_claim(tenant, now), tenant.cost(now) / freed, tenant.model, tenant, held))
     ranked.sort(key=lambda entry: entry[:3])
     chosen: list[tuple[Tenant, Sums]] = []
     for *_, tenant, held in ranked:
@@ -59,7 +59,7 @@ def _spared(chosen: list[tuple[Tenant, Sums]], needed: Sums, room: Sums) -> list
     return kept
 
 
-def _standing(tenant: Tenant, now: float) -> Standing:
+def _claim(tenant: Tenant, now: float) -> Claim:
     if tenant.leases or tenant.place is Place.LOADING:
-        return Standing.ASKED if tenant.leaves_for else Standing.IN_USE
-    return Standing.KEPT if tenant.is_kept(now) else Standing.IDLE
+        return Claim.ASKED if tenant.leaves_for else Claim.IN_USE
+    return Claim.KEPT if tenant.is_kept(now) else Claim.IDLE

@@ -172,8 +172,7 @@ class Tenancy:
         self._tasks.keep(self._watch(resident), name=f"watch {model}")
         holding = self.residency.ledger.holding(model)
         assert holding is not None, f"{model} was loaded without a reservation"
-        measured, seconds = corrected(holding.reserved, num_bytes), resident.load_ms / 1000
-        orders = self.residency.loaded(model, measured, _now(), load_seconds=seconds)
+        orders = self.residency.loaded(model, corrected(holding.reserved, num_bytes), _now())
         self._tell_loaded(resident, num_bytes)
         if not load.done.done():
             load.done.set_result(resident)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 #: A turn lasts so many times what bringing the model back takes, but never longer than anybody has patience.
-_TURN_RELOADS = 4.0
-_SHORTEST_TURN_SECONDS, _LONGEST_TURN_SECONDS = 1.0, 60.0
+_TURN_RELOADS = 5.0
+_SHORTEST_TURN_SECONDS, _LONGEST_TURN_SECONDS = 2.0, 60.0
 #: So much of a reload is worth losing to find out whether the next request comes at once.
 _LINGER_RELOADS = 0.25
 _LONGEST_LINGER_SECONDS = 2.0
@@ -48,6 +48,7 @@ class Tenant:
     """Changed by residency.py alone."""
 
     __slots__ = (
+        "_called_at",
         "_gap_is_known",
         "_gap_seconds",
         "_uses",
@@ -73,8 +74,9 @@ class Tenant:
         self.ready_at = 0.0
         self.idle_at: float | None = None  # since when, or when it last was
         self.kept_until = 0.0  # as keep-alives ask
-        self.reload_seconds = 0.0
+        self.reload_seconds = 0.0  # from calling it to using it, the last time
         self.kv_seconds = 0.0  # computing again what its caches hold
+        self._called_at: float | None = None  # while it is about to come
         self._gap_seconds: float | None = None  # between its last two uses
         self._gap_is_known = False
         self._uses = 0.0
@@ -95,9 +97,19 @@ class Tenant:
         if not self.leases:
             self.idle_at, self._gap_is_known = now, False
 
-    def note_ready(self, now: float, load_seconds: float) -> None:
-        self.place, self.ready_at, self.reload_seconds = Place.READY, now, load_seconds
-        self.kv_seconds = 0.0
+    def note_call(self, now: float) -> None:
+        """It is to come; the first that is done for it may be that others leave."""
+        if self._called_at is None:
+            self._called_at = now
+
+    def forget_call(self) -> None:
+        """It is not to come any more, or could not."""
+        self._called_at = None
+
+    def note_ready(self, now: float) -> None:
+        assert self._called_at is not None, f"{self.model} came without being called"
+        self.place, self.ready_at, self.kv_seconds = Place.READY, now, 0.0
+        self.reload_seconds, self._called_at = now - self._called_at, None
         if not self.leases:
             self.idle_at = now
 

@@ -93,6 +93,13 @@ class AnyTraffic(RuleBasedStateMachine):
         assert all(self.world.now - self.world.since[ticket] < 120 for ticket in self.world.queue)
 
     @invariant()
+    def nobody_waits_for_what_is_here(self) -> None:
+        """Unless its turn is over and it goes for somebody else."""
+        for model in set(self.world.queue.values()):
+            tenant = self.world.residency.tenant(model)
+            assert tenant.place in (Place.ABSENT, Place.LEAVING) or tenant.is_closed(self.world.now)
+
+    @invariant()
     def first_in_the_row_has_something_to_wait_for(self) -> None:
         """A model to come, to go, to fall idle or out of its turn; or it would wait for nothing."""
         world = self.world

@@ -164,6 +164,13 @@ def test_small_model_passes_into_room_that_the_first_in_the_row_will_not_need() 
     assert waiting in world.queue
 
 
+def test_model_that_is_here_is_used_though_the_row_is_blocked() -> None:
+    world = World({"a": 40, "b": 60, "c": 30, "d": 90}, budget=100)
+    for model in "abcd":
+        world.want(model)
+    assert world.want("a") in world.leases and list(world.queue.values()) == ["c", "d"]
+
+
 def test_nothing_that_a_request_says_can_cause_a_load() -> None:
     """The key of a resident is its name; the account is what the daemon itself thinks it takes."""
     assert list(inspect.signature(Residency.want).parameters) == ["self", "ticket", "model", "account", "now"]

@@ -24,13 +24,13 @@ def one() -> World:
 def test_model_is_used_on_in_its_turn_though_another_is_waited_for(one: World) -> None:
     one.want("a")
     waiting = one.want("b")
-    one.wait(4 * RELOAD_SECONDS - 0.1)
+    one.wait(5 * RELOAD_SECONDS - 0.1)
     assert one.want("a") in one.leases and waiting in one.queue
 
 
 def test_after_its_turn_it_takes_nobody_new(one: World) -> None:
     first, waiting = one.want("a"), one.want("b")
-    one.wait(4 * RELOAD_SECONDS)
+    one.wait(5 * RELOAD_SECONDS)
     late = one.want("a")
     assert {waiting, late} == one.queue.keys()
     one.drop(first)
@@ -49,7 +49,7 @@ def test_who_waited_together_is_served_together(one: World) -> None:
 def test_model_reopens_when_nobody_waits_for_its_room_any_more(one: World) -> None:
     one.want("a")
     waiting = one.want("b")
-    one.wait(10)
+    one.wait(11)
     late = one.want("a")
     one.drop(waiting)
     assert late in one.leases and not one.queue
@@ -71,6 +71,14 @@ def test_model_does_not_linger_when_that_was_in_vain_before(one: World) -> None:
     assert one.leaving == {"a"}
 
 
+def test_time_that_nobody_waited_does_not_count_as_reload(one: World) -> None:
+    one.drop(one.want("b"))  # gone before `a` has made room
+    one.wait(100)
+    one.settle()
+    one.use("b")
+    assert one.residency.tenant("b").reload_seconds == 1.0
+
+
 def play(jobs: list[list[str]], pause: float = 0.01) -> float:
     """Seconds that clients take, each with its requests one after the other, where one model has room."""
     world = World({"a": 10, "b": 10}, budget=10)
@@ -88,7 +96,7 @@ def play(jobs: list[list[str]], pause: float = 0.01) -> float:
             world.drop(number)
             heapq.heappush(clock, (world.now + pause, client, "ask", ""))
         elif what == "loaded":
-            world.finish_load(model, seconds=RELOAD_SECONDS)
+            world.finish_load(model, seconds=0)
         plan_what_comes(world, clock, running)
     assert not world.queue and not world.refusals
     return world.now - began

@@ -46,12 +46,9 @@ class World:
         self._obey(self.residency.drop(ticket, self.now, **said))
 
     def finish_load(self, model: str, *, seconds: float = 1.0, measured: int | None = None) -> None:
+        self.wait(seconds)
         self.loading.remove(model)
-        self._obey(
-            self.residency.loaded(
-                model, account(measured or self.sizes[model]), self.now, load_seconds=seconds
-            )
-        )
+        self._obey(self.residency.loaded(model, account(measured or self.sizes[model]), self.now))
 
     def fail_load(self, model: str) -> None:
         self.loading.remove(model)
