@@ -28,21 +28,30 @@ class RunningDaemon:
         self.socket = home / "run" / "hob.sock"
         self.log_path = home / "hobd.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.budget_bytes: int | None = None  # memory for models; set it before `start`
         # One engine thread: two would spin at each other's barriers when anything else wants a core, and a
         # test of seconds would take minutes.
-        real = ["-I", "-m", "hobd", "--set", "engine.threads=1"]
-        self._program = [str(FAKE)] if fake_workers else real
+        self._settings = [] if fake_workers else ["--set", "engine.threads=1"]
+        self._fake_workers = fake_workers
         if not has_spare:
-            self._program += ["--set", "engine.spare_worker=false"]
+            self._settings += ["--set", "engine.spare_worker=false"]
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
+        budget = {} if self.budget_bytes is None else {"HOB_TEST_BUDGET_BYTES": str(self.budget_bytes)}
+        return budget | {
+            "HOB_TEST_WORKERS": "fake" if self._fake_workers else "real",
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "HOB_SOCKET": str(self.socket),
             "HOB_MODELS_DIR": str(self.models),
         }
+
+    @property
+    def _program(self) -> list[str]:
+        """What users start, wherever a test does not need something else."""
+        is_plain = not self._fake_workers and self.budget_bytes is None
+        return ["-I", "-m", "hobd"] if is_plain else [str(FAKE)]
 
     def add_model(self, name: str, content: str | Path = "ok\n") -> Path:
         """A scripted model for fake workers, or a link to a real one."""
@@ -61,7 +70,7 @@ class RunningDaemon:
     def start(self, *arguments: str) -> RunningDaemon:
         """Returns when it serves; fails with its log when it does not."""
         ready, told = os.pipe()
-        command = [sys.executable, *self._program, "--ready-fd", str(told), *arguments]
+        command = [sys.executable, *self._program, *self._settings, "--ready-fd", str(told), *arguments]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 command,

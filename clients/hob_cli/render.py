@@ -73,6 +73,12 @@ def age(since: datetime | None, now: datetime | None = None) -> str:
     return f"{seconds} s"
 
 
+def ahead(until: datetime, now: datetime | None = None) -> str:
+    """How long from now, like `age`."""
+    now = now or datetime.now(UTC)
+    return f"in {age(now, max(now, until))}"
+
+
 def describe_draft(resident: Resident) -> str:
     """Which model guesses for it, or why that one does not; empty if its sidecar names none."""
     if resident.draft_problem:

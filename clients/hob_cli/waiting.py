@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 0.5
 _WORDS = {
+    "waiting_for_room": "waiting for memory that other models use",
     "verifying": "checking the model's file",
     "loading": "loading the model",
     "probing": "trying the model out",
@@ -44,6 +45,8 @@ class Waiting:
         if self._bar is None or self._task is None:
             self._bar, self._task = _open_bar()
         words = _WORDS.get(progress.stage, progress.stage)
+        if progress.num_ahead:
+            words += f", {progress.num_ahead} before it"
         self._bar.update(self._task, description=words, completed=progress.fraction)
 
     def close(self) -> None:

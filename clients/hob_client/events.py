@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The request waits: for its model to load, for a lane, or for another worker in mid-answer."""
+    """The request waits: for room, for its model to load, for a lane, or for another worker in mid-answer."""
 
     kind: ClassVar[Literal["progress"]] = "progress"
     text: ClassVar[str] = ""
     done: ClassVar[None] = None
-    stage: str  # verifying, loading, probing, queued, prefill, recovering
+    stage: str  # waiting_for_room, verifying, loading, probing, queued, prefill, recovering
     fraction: float
+    num_ahead: int = 0  # waiting for room: the models that get theirs before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

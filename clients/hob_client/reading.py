@@ -35,6 +35,8 @@ _VALUES: dict[str, type[Any]] = {
     "Door": values.Door,
     "ClassLoad": values.ClassLoad,
     "MemoryPressure": values.MemoryPressure,
+    "Memory": values.Memory,
+    "Waiting": values.Waiting,
     "GetStatusResponse": values.Status,
     "WatchEventsResponse": values.Happening,
     "Evidence": values.Evidence,

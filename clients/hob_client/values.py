@@ -164,6 +164,9 @@ class Resident:
     projector_sha256: str
     pool_bytes: int
     num_restored: int  # prefixes of earlier workers
+    num_leases: int  # requests that use it, or wait for its load
+    leaves_for: str  # the model that waits for its room; empty for none
+    kept_until: datetime | None  # as keep-alives ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +260,26 @@ class MemoryPressure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One device's memory for models."""
+
+    device: str
+    budget_bytes: int
+    reserved_bytes: int
+    measured_bytes: int
+    free_bytes: int  # negative when models took more than there is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Requests that wait until others leave memory to their model."""
+
+    model: str
+    num_requests: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The daemon about itself."""
 
@@ -278,6 +301,9 @@ class Status:
     pool: tuple[PoolUse, ...]
     pool_limit_bytes: int
     spare_worker_pid: int
+    memory: tuple[Memory, ...]  # for models, by device
+    waiting: tuple[Waiting, ...]  # for room in memory; the first gets the next
+    loading_models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +315,9 @@ class Happening:
     model: str
     request_id: str
     message: str
+    reason: str  # of an eviction: idle, or room
+    beneficiary: str  # the model that gets the room
+    num_bytes: int
     client_request_id: str = ""
 
 

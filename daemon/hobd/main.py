@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from hob import address
 
 from hobd import log
 from hobd.broker.broker import Broker
+from hobd.broker.guess import guess_budget, guess_need
 from hobd.broker.loading import Loading
 from hobd.broker.supervisor import PythonSpawner
 from hobd.broker.vault import Vault
@@ -47,11 +48,17 @@ _QUIET_SECONDS = 0.1
 
 
 def run(
-    argv: list[str], confinement: enter.Confinement | None, failure: str, *, worker: Sequence[str] = WORKER
+    argv: list[str],
+    confinement: enter.Confinement | None,
+    failure: str,
+    *,
+    worker: Sequence[str] = WORKER,
+    budget: Mapping[str, int] | None = None,
 ) -> int:
     """The whole life of a daemon.
 
-    `failure` says why there is no confinement; `worker` what Python runs as a worker.
+    `failure` says why there is no confinement; `worker` what Python runs as a worker; `budget` the memory for
+    models, if not as the machine has it.
     """
     arguments = _parse(argv)
     starter = _Starter(arguments.ready_fd)
@@ -67,7 +74,7 @@ def run(
             raise ConfigError(f"the daemon cannot confine itself: {failure}")
         log.configure(config.daemon.log_level)
         log.catch_tracebacks()
-        daemon = _Daemon(arguments, config, confinement, starter, worker)
+        daemon = _Daemon(arguments, config, confinement, starter, worker, budget or guess_budget())
         asyncio.run(daemon.serve())
     except ConfigError as error:
         starter.fail(error.message)
@@ -112,12 +119,14 @@ class _Daemon:
         confinement: enter.Confinement | None,
         starter: _Starter,
         worker: Sequence[str],
+        budget: Mapping[str, int],
     ) -> None:
         self._arguments = arguments
         self._config = config
         self._confinement = confinement
         self._starter = starter
         self._worker = worker
+        self._budget = budget
         self._started_at = time.time()
         self._ending = asyncio.Event()
 
@@ -170,7 +179,13 @@ class _Daemon:
             digests=DigestMemory(state / "digests.json"),
             vault=Vault(self._config.memory.pool_mb * 1_000_000),
         )
-        return Broker(config=self._config, catalog=Catalog(self._config.models.directory()), loading=loading)
+        return Broker(
+            config=self._config,
+            catalog=Catalog(self._config.models.directory()),
+            loading=loading,
+            need=guess_need,
+            budget=self._budget,
+        )
 
     def _host(self, broker: Broker, door: unix_socket.Door) -> Host:
         from hobd.api.control import DaemonService, Identity

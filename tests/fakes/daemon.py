@@ -209,6 +209,8 @@ RESIDENT = models_pb2.Resident(
     draft_problem="no model is called so",
     abilities=[models_pb2.ABILITY_GENERATE, models_pb2.ABILITY_EMBED],
     embedding_dimensions=2,
+    num_leases=1,
+    leaves_for="other",
 )
 
 
@@ -254,10 +256,15 @@ class _Daemon(DaemonServiceBase):
         door = daemon_pb2.Door(name="owner", path=str(self._daemon.path), mode=0o600)
         status = daemon_pb2.GetStatusResponse(version="0.1.0", pid=7, doors=[door], residents=[RESIDENT])
         status.started_at.FromSeconds(1_700_000_000)
+        status.memory.add(device="ram", budget_bytes=4 << 30, free_bytes=-(1 << 30))
+        status.waiting.add(model="other", num_requests=3).since.FromSeconds(1_700_000_000)
+        status.loading_models.append("arriving")
         await self._daemon.answer(stream, status)
 
     async def WatchEvents(self, stream: Any) -> None:
-        await self._daemon.answer(stream, daemon_pb2.WatchEventsResponse(kind="model_loaded", model="tiny"))
+        happening = daemon_pb2.WatchEventsResponse(kind="model_evicted", model="tiny", reason="room")
+        happening.beneficiary, happening.num_bytes = "other", 5 << 20
+        await self._daemon.answer(stream, happening)
 
     async def Attest(self, stream: Any) -> None:
         evidence = daemon_pb2.Evidence(property="no_network", subject="daemon", held=True, observed="EACCES")

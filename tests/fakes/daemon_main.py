@@ -1,10 +1,12 @@
 """The real daemon, confined as ever, but with workers that are tests/fakes/worker_main.py.
 
-Started by tests/daemon.py.
+HOB_TEST_BUDGET_BYTES is the memory for models; HOB_TEST_WORKERS=real keeps the real workers.
+Must never be what a user starts. Started by tests/daemon.py.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +16,10 @@ WORKER = Path(__file__).with_name("worker_main.py")
 
 if __name__ == "__main__":
     confinement = enter.enter_daemon()
+    from hobd.main import WORKER as REAL_WORKER
     from hobd.main import run
 
-    sys.exit(run(sys.argv[1:], confinement, "", worker=(str(WORKER),)))
+    worker = REAL_WORKER if os.environ.get("HOB_TEST_WORKERS") == "real" else (str(WORKER),)
+    budget_bytes = int(os.environ.get("HOB_TEST_BUDGET_BYTES", 0))
+    budget = {"ram": budget_bytes} if budget_bytes else None
+    sys.exit(run(sys.argv[1:], confinement, "", worker=worker, budget=budget))

@@ -195,7 +195,7 @@ def test_socket_can_be_named_before_the_command_and_after(
 
 
 def test_ps_shows_the_resident(hob: CommandLine, daemon: FakeDaemon) -> None:
-    header, row, footer = hob("ps").out.splitlines()
+    header, row, _waiting, footer = hob("ps").out.splitlines()
     assert header.split()[:3] == ["MODEL", "STATE", "LANES"]
     assert row.split()[:5] == ["tiny", "ready", "1/4", "2", "10/8192"]
     assert "no AMX; without its draft tinier: no model is called so" in row
@@ -233,9 +233,9 @@ def test_load_says_what_is_in_memory(hob: CommandLine, daemon: FakeDaemon) -> No
     assert daemon.requests[0].pin
 
 
-def test_stop_all_unloads_every_resident(hob: CommandLine, daemon: FakeDaemon) -> None:
+def test_stop_all_unloads_every_resident_and_every_load(hob: CommandLine, daemon: FakeDaemon) -> None:
     hob("stop", "--all")
-    assert [request.model for request in daemon.requests[1:]] == ["tiny"]
+    assert [request.model for request in daemon.requests[1:]] == ["tiny", "arriving"]
 
 
 def test_stop_daemon_drains(hob: CommandLine, daemon: FakeDaemon) -> None:

@@ -190,7 +190,7 @@ def test_every_plain_call_returns_its_value(client: Client) -> None:
     client.pin("tiny")
     assert [step.kind for step in client.verify("tiny")] == ["verified"]
     assert client.status().residents[0].residency == "ready"
-    assert [event.kind for event in client.watch()] == ["model_loaded"]
+    assert [event.kind for event in client.watch()] == ["model_evicted"]
     assert client.attest().all_held
     assert client.drain(100).num_finished == 1
 

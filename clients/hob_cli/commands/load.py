@@ -19,7 +19,9 @@ from hob_cli.waiting import Waiting
 @click.command("load")
 @click.argument("model", shell_complete=complete_model)
 @click.option("--pin", is_flag=True, help="Keep it in memory until it is stopped.")
-@click.option("--keep-alive", type=int, metavar="SECONDS", help="Keep it at least so long.")
+@click.option(
+    "--keep-alive", type=click.IntRange(0, 31_536_000), metavar="SECONDS", help="Keep it at least so long."
+)
 @connection_options
 @click.pass_obj
 def command(connection: Connection, model: str, pin: bool, keep_alive: int | None) -> None:

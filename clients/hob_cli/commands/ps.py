@@ -11,10 +11,20 @@ import click
 
 from hob_cli.connection import Connection
 from hob_cli.options import connection_options
-from hob_cli.render import age, describe_draft, describe_projector, print_json, print_table, record, size
+from hob_cli.render import (
+    age,
+    ahead,
+    describe_draft,
+    describe_projector,
+    print_json,
+    print_table,
+    record,
+    size,
+)
+from hob_cli.terminal import visible
 
 if TYPE_CHECKING:
-    from hob_client.values import Resident, Status
+    from hob_client.values import Memory, Resident, Status
 
 _HEADER = (
     "MODEL",
@@ -26,6 +36,7 @@ _HEADER = (
     "MEMORY",
     "THREADS",
     "IDLE",
+    "UNTIL",
     "CAN",
     "NOTE",
     "SANDBOX",
@@ -43,13 +54,15 @@ def command(connection: Connection) -> None:
         print_json(record(status))
         return
     print_table(_HEADER, [_row(resident) for resident in status.residents])
-    print(_daemon_line(status))
+    for row in status.waiting:
+        print(visible(f"{row.num_requests} waiting for room for {row.model}, for {age(row.since)}"))
+    print(visible(_daemon_line(status)))
 
 
 def _row(resident: Resident) -> tuple[str, ...]:
     return (
         resident.model,
-        resident.residency + (" (pinned)" if resident.pinned else ""),
+        resident.residency,
         f"{resident.num_running}/{resident.num_lanes}",
         str(resident.num_queued),
         f"{resident.used_cells}/{resident.total_cells}",
@@ -57,10 +70,22 @@ def _row(resident: Resident) -> tuple[str, ...]:
         size(resident.resident_bytes),
         _threads(resident),
         age(resident.idle_since),
+        _until(resident),
         ", ".join(resident.abilities) or "-",
         _note(resident),
         resident.sandbox or "-",
     )
+
+
+def _until(resident: Resident) -> str:
+    """When it goes by itself."""
+    if resident.pinned:
+        return "pinned"
+    if resident.leaves_for:
+        return f"{resident.leaves_for} needs it"
+    if resident.leaves_at is not None:
+        return ahead(resident.leaves_at)
+    return "in use" if resident.num_leases else "stays"
 
 
 def _reused(resident: Resident) -> str:
@@ -85,7 +110,13 @@ def _note(resident: Resident) -> str:
 
 def _daemon_line(status: Status) -> str:
     draining = ", draining" if status.draining else ""
+    memory = "".join(f", {_describe_memory(memory)}" for memory in status.memory)
     return (
         f"hobd {status.version}, pid {status.pid}, up {age(status.started_at)}, "
-        f"{size(status.daemon_resident_bytes)}, {status.num_sessions} requests under way{draining}"
+        f"{size(status.daemon_resident_bytes)}, {status.num_sessions} requests under way{draining}{memory}"
     )
+
+
+def _describe_memory(memory: Memory) -> str:
+    taken = f"models have {size(memory.budget_bytes - memory.free_bytes)} of {size(memory.budget_bytes)}"
+    return f"{taken} {memory.device}" + (" (overdrawn)" if memory.free_bytes < 0 else "")

@@ -33,9 +33,15 @@ def command(connection: Connection, model: str, everything: bool, daemon: bool, 
         if daemon:
             _drain(connection, client)
             return
-        names = [resident.model for resident in client.status().residents] if everything else [model]
-        for name in names:
+        for name in _all_models(client) if everything else [model]:
             _unload(connection, client, name, force)
+
+
+def _all_models(client: Client) -> list[str]:
+    """Those in memory, and those that are about to be."""
+    status = client.status()
+    names = [resident.model for resident in status.residents] + list(status.loading_models)
+    return list(dict.fromkeys(names))
 
 
 def _unload(connection: Connection, client: Client, name: str, force: bool) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hob.v1 import daemon_pb2 as pb
 from hob.v1.daemon_grpc import DaemonServiceBase
 
-from hobd.api import render, render_status
+from hobd.api import render, render_memory, render_status
 from hobd.api.host import Call, rpc
 from hobd.broker.broker import Broker
 from hobd.errors import NotSupported
@@ -59,9 +59,9 @@ class DaemonService(DaemonServiceBase):
             pb.GetStatusResponse(
                 version=identity.version,
                 pid=os.getpid(),
-                started_at=render.timestamp(identity.started_at),
+                started_at=render_memory.timestamp(identity.started_at),
                 doors=[door],
-                residents=[render.resident(resident, broker) for resident in broker.residents],
+                residents=[render.resident(resident, broker) for resident in broker.tenancy.residents],
                 daemon_resident_bytes=_own_bytes(),
                 confinement=identity.confinement,
                 draining=broker.is_draining,
@@ -69,7 +69,10 @@ class DaemonService(DaemonServiceBase):
                 num_requests_served=broker.num_requests_served,
                 num_sessions=broker.num_sessions,
                 models_dir=str(broker.catalog.directory),
-                engine_build=next((r.engine_build for r in broker.residents), ""),
+                memory=map(render_memory.memory, broker.tenancy.residency.ledger.balances()),
+                waiting=map(render_memory.waiting, broker.tenancy.residency.waiting),
+                loading_models=broker.tenancy.loading_models,
+                engine_build=next((r.engine_build for r in broker.tenancy.residents), ""),
                 classes=render_status.classes(broker.sessions),
                 pool=render.pool(broker),
                 pool_limit_bytes=broker.loading.vault.pool.limit_bytes,
@@ -81,16 +84,7 @@ class DaemonService(DaemonServiceBase):
     async def WatchEvents(self, call: Call[pb.WatchEventsRequest, pb.WatchEventsResponse]) -> None:
         async with aclosing(self._broker.feed.watch()) as feed:
             async for news in feed:
-                await call.send(
-                    pb.WatchEventsResponse(
-                        at=render.timestamp(news.at),
-                        kind=news.kind,
-                        model=news.model,
-                        request_id=news.request_id,
-                        message=news.message,
-                        client_request_id=news.client_request_id,
-                    )
-                )
+                await call.send(render_memory.happening(news))
 
     @rpc
     async def Attest(self, call: Call[pb.AttestRequest, pb.AttestResponse]) -> None:

@@ -178,8 +178,8 @@ def generation(
 def treatment(options: pb.RequestOptions) -> dict[str, Any]:
     """How a request is to be treated: fields of Request. Raises InvalidRequest."""
     check_characters("client_request_id", options.client_request_id, _MAX_NAME_CHARACTERS)
-    _up_to(options, "keep_alive_seconds", _MAX_KEEP_ALIVE_SECONDS)
     return {
+        "keep_alive_seconds": keep_alive(options),
         "priority": choose("priority_class", options.priority_class, _PRIORITIES),
         "truncation": choose("truncation_strategy", options.truncation_strategy, _TRUNCATIONS),
         "max_queue_ms": _up_to(options, "max_queue_ms", _MAX_MS),
@@ -188,6 +188,11 @@ def treatment(options: pb.RequestOptions) -> dict[str, Any]:
         "client_request_id": options.client_request_id,
         "domain": _cache_domain(options),
     }
+
+
+def keep_alive(options: pb.RequestOptions | models_pb2.LoadModelRequest) -> int:
+    """Seconds; 0 when nothing is asked for. Raises InvalidRequest."""
+    return _up_to(options, "keep_alive_seconds", _MAX_KEEP_ALIVE_SECONDS) or 0
 
 
 def _cache_domain(options: pb.RequestOptions) -> str:

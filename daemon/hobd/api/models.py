@@ -34,7 +34,7 @@ class ModelService(ModelServiceBase):
     async def GetModel(self, call: Call[pb.GetModelRequest, pb.GetModelResponse]) -> None:
         entry = self._broker.resolve(call.request.model)
         response = pb.GetModelResponse(model=render.model(entry, self._broker))
-        for resident in self._broker.residents:
+        for resident in self._broker.tenancy.residents:
             if resident.model == entry.name:
                 response.resident.CopyFrom(render.resident(resident, self._broker))
         await call.send(response)
@@ -46,8 +46,10 @@ class ModelService(ModelServiceBase):
             raise NotSupported("dry_run is not supported by this version of hob")
         steps: asyncio.Queue[pb.LoadModelResponse] = asyncio.Queue()
 
-        def on_progress(stage: str, fraction: float) -> None:
-            steps.put_nowait(pb.LoadModelResponse(progress=render.progress(stage, fraction)))
+        keep_seconds = convert.keep_alive(request)
+
+        def on_progress(stage: str, fraction: float, num_ahead: int = 0, /) -> None:
+            steps.put_nowait(pb.LoadModelResponse(progress=render.progress(stage, fraction, num_ahead)))
 
         async def tell() -> None:
             while True:
@@ -57,7 +59,7 @@ class ModelService(ModelServiceBase):
         try:
             if request.pin:
                 self._broker.pin(request.model, True)
-            async with self._broker.loaded(request.model, on_progress) as resident:
+            async with self._broker.loaded(request.model, on_progress, keep_seconds=keep_seconds) as resident:
                 teller.cancel()
                 await asyncio.wait((teller,))
                 await call.send(pb.LoadModelResponse(loaded=render.resident(resident, self._broker)))
@@ -66,12 +68,8 @@ class ModelService(ModelServiceBase):
 
     @rpc
     async def UnloadModel(self, call: Call[pb.UnloadModelRequest, pb.UnloadModelResponse]) -> None:
-        freed = {r.model: render.resident_bytes(r.process.pid) for r in self._broker.residents}
-        resident = await self._broker.unload(call.request.model, force=call.request.force)
-        if resident is None:
-            await call.send(pb.UnloadModelResponse(was_resident=False))
-        else:
-            await call.send(pb.UnloadModelResponse(was_resident=True, freed_bytes=freed[resident.model]))
+        freed = await self._broker.unload(call.request.model, force=call.request.force)
+        await call.send(pb.UnloadModelResponse(was_resident=freed is not None, freed_bytes=freed or 0))
 
     @rpc
     async def PinModel(self, call: Call[pb.PinModelRequest, pb.PinModelResponse]) -> None:

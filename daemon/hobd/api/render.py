@@ -9,20 +9,22 @@ import math
 import sys
 from array import array
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from hob.v1 import daemon_pb2, models_pb2
 from hob.v1 import inference_pb2 as pb
 
+from hobd.api import render_memory
+from hobd.api.render_memory import timestamp
 from hobd.broker import request as words
 from hobd.broker.broker import Broker
-from hobd.broker.residency import Place
+from hobd.broker.family import memory_bytes
 from hobd.broker.resident import Resident
+from hobd.broker.tenant import Place
 from hobd.store.catalog import Entry
 from hobd.wire.messages import Logprob, Ready
 
 _STAGES = {
+    "waiting_for_room": pb.Progress.STAGE_WAITING_FOR_ROOM,
     "verifying": pb.Progress.STAGE_VERIFYING,
     "loading": pb.Progress.STAGE_LOADING,
     "probing": pb.Progress.STAGE_PROBING,
@@ -57,7 +59,7 @@ def event(happened: words.Event) -> pb.Event:
         case words.ToolCallDelta():
             return pb.Event(tool_call=_tool_call(happened))
         case words.Progress():
-            return pb.Event(progress=progress(happened.stage, happened.fraction))
+            return pb.Event(progress=progress(happened.stage, happened.fraction, happened.num_ahead))
         case words.Started():
             return pb.Event(started=pb.Started(request_id=happened.request_id, model=happened.model))
         case words.Warned():
@@ -77,7 +79,7 @@ def embed_responses(happened: words.Event) -> Iterator[pb.EmbedResponse]:
                 embedding = pb.Embedding(input=vector.input, values=values, num_tokens=vector.num_tokens)
                 yield pb.EmbedResponse(embedding=embedding)
         case words.Progress():
-            yield pb.EmbedResponse(progress=progress(happened.stage, happened.fraction))
+            yield pb.EmbedResponse(progress=progress(happened.stage, happened.fraction, happened.num_ahead))
         case words.Finished():
             yield pb.EmbedResponse(receipt=_receipt(happened.receipt))
 
@@ -105,8 +107,8 @@ def _floats(values: bytes) -> array[float]:
     return floats
 
 
-def progress(stage: str, fraction: float) -> pb.Progress:
-    return pb.Progress(stage=_STAGES[stage], fraction=fraction)
+def progress(stage: str, fraction: float, num_ahead: int) -> pb.Progress:
+    return pb.Progress(stage=_STAGES[stage], fraction=fraction, num_ahead=num_ahead)
 
 
 def _delta(delta: words.TokenDelta) -> pb.TokenDelta:
@@ -180,8 +182,8 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
         file_bytes=entry.size_bytes,
         sha256=entry.sha256 or "",
         license=entry.license or "",
-        residency=_RESIDENCIES[broker.place(entry.name)],
-        pinned=broker.is_pinned(entry.name),
+        residency=_RESIDENCIES[broker.tenancy.residency.place(entry.name)],
+        pinned=broker.tenancy.residency.tenant(entry.name).pinned,
         modified_at=timestamp(entry.modified_ns / 1e9),
         draft=entry.draft or "",
         adapters=[
@@ -199,12 +201,13 @@ def model(entry: Entry, broker: Broker) -> models_pb2.Model:
 
 
 def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
-    facts, tally = tenant.facts, tenant.tally
+    facts, tally, residency = tenant.facts, tenant.tally, broker.tenancy.residency
+    place = residency.tenant(tenant.model)
     return models_pb2.Resident(
         model=tenant.model,
-        residency=_RESIDENCIES[broker.place(tenant.model)],
+        residency=_RESIDENCIES[place.place],
         worker_pid=tenant.process.pid,
-        resident_bytes=resident_bytes(tenant.process.pid),
+        resident_bytes=memory_bytes(tenant.process.pid),
         context_tokens=facts.context_tokens,
         num_lanes=facts.num_lanes,
         num_running=tally.num_running,
@@ -216,8 +219,9 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         sandbox=tenant.sandbox,
         loaded_at=timestamp(tenant.loaded_at),
         idle_since=timestamp(tenant.idle_since),
-        pinned=broker.is_pinned(tenant.model),
-        num_restarts=broker.num_restarts.get(tenant.model, 0),
+        leaves_at=render_memory.moment(residency.leaves_at(tenant.model)),
+        pinned=place.pinned,
+        num_restarts=broker.tenancy.num_restarts.get(tenant.model, 0),
         architecture=facts.architecture,
         num_tokens_generated=tenant.num_tokens_generated,
         cached_cells=tally.cached_cells,
@@ -237,6 +241,10 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         projector_sha256=tenant.projector.sha256,
         pool_bytes=broker.loading.vault.pool.usage().get(tenant.model, (0, 0))[1],
         num_restored=tenant.num_restored,
+        num_leases=len(place.leases),
+        leaves_for=place.leaves_for,
+        kept_until=render_memory.moment(place.kept_until or None),
+        memory=render_memory.lines(residency.ledger.holding(tenant.model)),
     )
 
 
@@ -258,22 +266,3 @@ def _abilities(facts: Ready) -> list[models_pb2.Ability]:
         models_pb2.ABILITY_RERANK: facts.has_ranking or (is_for_vectors and facts.embedding_width > 0),
     }
     return [ability for ability, is_able in able.items() if is_able]
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory of a process and its children as the system counts it; 0 when it has gone."""
-    import psutil  # asked for rarely; not worth 10 MB in a daemon that nobody watches
-
-    try:
-        process = psutil.Process(pid)
-        return int(process.memory_info().rss) + sum(child.memory_info().rss for child in process.children())
-    except psutil.Error:
-        return 0
-
-
-def timestamp(seconds: float | None) -> Timestamp | None:
-    if seconds is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(datetime.fromtimestamp(seconds, UTC))
-    return stamp

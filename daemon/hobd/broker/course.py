@@ -43,12 +43,14 @@ class Gate:
 
 
 class Keeper(Protocol):
-    """What a course needs of the broker."""
+    """What a course needs of whoever keeps the models."""
 
     feed: Feed
 
-    def lease(self, entry: Entry, progress: Progress) -> AbstractAsyncContextManager[Resident]:
-        """Keeps a model in memory, whichever worker holds it."""
+    def lease(
+        self, entry: Entry, progress: Progress, *, keep_seconds: float
+    ) -> AbstractAsyncContextManager[Resident]:
+        """Keeps a model in memory, whichever worker holds it, and as long after that as is wished."""
 
     async def worker(self, model: str, progress: Progress) -> Resident:
         """The one that holds a leased model now, or that is about to. Raises what its load failed with."""
@@ -75,7 +77,8 @@ class Course:
         try:
             # Governs the waits for a worker. While one answers, a timer ends the answer with what there is.
             async with asyncio.timeout_at(self._ends_by) as limit:
-                async with self._keeper.lease(self._entry, session.progress):
+                keep = session.request.keep_alive_seconds
+                async with self._keeper.lease(self._entry, session.progress, keep_seconds=keep):
                     now = asyncio.get_running_loop().time()
                     session.load_ms = int((now - self._began) * 1000)
                     session.started(name, now)
@@ -193,7 +196,7 @@ class Course:
                 )
             )
 
-    def _on_progress(self, stage: str, fraction: float) -> None:
+    def _on_progress(self, stage: str, fraction: float, num_ahead: int = 0, /) -> None:
         """A load that is somebody's second one shows as what it is to them."""
         self._session.progress("recovering" if self._session.history.num_losses else stage, fraction)
 

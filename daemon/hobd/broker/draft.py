@@ -1,7 +1,7 @@
 """Which model shall guess for another, as its sidecar says; or why none does.
 
 Must never refuse the model that is to be guessed for: without its draft it says the same, only slower.
-Called by broker.py when it begins a load; carried by loading.py.
+Called by tenancy.py when it begins a load; carried by loading.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tells watchers what happens from now on: loads, departures, deaths; never what was said.
 
 Must never block the teller: a watcher that does not read loses the oldest news and is told how many.
-Filled by broker.py, read by api/control.py.
+Filled by tenancy.py and course.py, read by api/control.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MAX_UNREAD = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """`kind` is a stable word: model_loaded, model_left, worker_died, ..."""
+    """`kind` is a stable word; WatchEventsResponse in the contract says what each kind tells."""
 
     at: float
     kind: str
@@ -25,6 +25,9 @@ class News:
     request_id: str = ""
     message: str = ""
     client_request_id: str = ""
+    reason: str = ""
+    beneficiary: str = ""
+    num_bytes: int = 0
 
 
 class _Watcher:
@@ -50,6 +53,9 @@ class Feed:
         request_id: str = "",
         message: str = "",
         client_request_id: str = "",
+        reason: str = "",
+        beneficiary: str = "",
+        num_bytes: int = 0,
     ) -> None:
         if not self._watchers:
             return
@@ -60,6 +66,9 @@ class Feed:
             request_id=request_id,
             message=message,
             client_request_id=client_request_id,
+            reason=reason,
+            beneficiary=beneficiary,
+            num_bytes=num_bytes,
         )
         for watcher in self._watchers:
             if len(watcher.unread) >= _MAX_UNREAD:

@@ -28,7 +28,7 @@ async def forget(broker: Broker, wish: Wish) -> tuple[int, int]:
     """Returns when it is gone: how many prefixes, and how many bytes beside the KV caches."""
     model = broker.resolve(wish.model).name if wish.model else None
     num, num_bytes = 0, 0
-    for resident in broker.residents:
+    for resident in broker.tenancy.residents:
         if model in (None, resident.model):
             told = await _forget_in_worker(resident, next(broker.ids), wish)
             num, num_bytes = num + told.num_prefixes, num_bytes + told.num_bytes

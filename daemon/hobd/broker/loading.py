@@ -1,6 +1,6 @@
 """Brings one model into memory: verify the file, start a worker on it, work around what dies.
 
-Must give every failure a class of errors.py. Called by broker.py, which knows who waits.
+Must give every failure a class of errors.py. Called by tenancy.py, which knows who waits.
 
 The worker's first decode is a probe. One that is killed by SIGILL, SIGSEGV or SIGBUS in it shows that
 this build's fastest code does not run on this machine; it is started once more without that code, and
@@ -18,8 +18,9 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import msgspec
 
@@ -39,7 +40,12 @@ from hobd.store.override import read_override
 from hobd.store.quirks import Quirks
 from hobd.wire import messages as m
 
-Progress = Callable[[str, float], None]
+
+class Progress(Protocol):
+    """Told how far a load is. `num_ahead`: while it waits for room, the models that get theirs before it."""
+
+    def __call__(self, stage: str, fraction: float, num_ahead: int = 0, /) -> None: ...
+
 
 _FAULTS = frozenset((-signal.SIGILL, -signal.SIGSEGV, -signal.SIGBUS))
 
@@ -151,9 +157,16 @@ class Loading:
         def on_progress(fraction: float) -> None:
             loop.call_soon_threadsafe(progress, "verifying", fraction)
 
-        return await asyncio.to_thread(
-            open_verified, entry, mode=config.models.verify, memory=self._digests, progress=on_progress
+        opening = asyncio.ensure_future(
+            asyncio.to_thread(
+                open_verified, entry, mode=config.models.verify, memory=self._digests, progress=on_progress
+            )
         )
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close)  # the thread goes on, and nobody else would
+            raise
 
     async def _open_draft(self, draft: Draft, config: Config, progress: Progress) -> tuple[Draft, int | None]:
         """The draft's descriptor, or what is wrong with it. There is none where nothing may be guessed."""
@@ -266,7 +279,13 @@ class Loading:
 
     @staticmethod
     async def _meet(process: WorkerProcess, job: _Job) -> Resident:
-        resident = Resident(job.entry.name, job.model.sha256 or "", process, job.progress)
+        resident = Resident(
+            job.entry.name,
+            job.model.sha256 or "",
+            process,
+            job.progress,
+            job.config.engine.step_timeout_seconds,
+        )
         resident.draft, resident.why_no_draft = job.draft.name, job.draft.problem
         resident.adapters = job.adapters.digests
         resident.projector = job.projector
@@ -316,6 +335,11 @@ class Loading:
             "the daemon's log may say why, and a rebuilt engine may cure it",
             model=entry.name,
         )
+
+
+def _close(opening: asyncio.Future[OpenModel]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        os.close(opening.result().fd)
 
 
 def _settings(job: _Job, workaround: str, template: bytes | None) -> m.Load:

@@ -33,6 +33,7 @@ class Request:
     truncation: str = ""
     max_queue_ms: int | None = None
     max_total_ms: int | None = None
+    keep_alive_seconds: int = 0
     caller: str = ""
     domain: str = ""  # of cached prefixes; empty: none is read or filled
     constraint: Constraint | None = field(default=None, repr=False)
@@ -60,10 +61,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`stage` is verifying, loading, probing, queued, prefill or recovering."""
+    """`stage` is waiting_for_room, verifying, loading, probing, queued, prefill or recovering."""
 
     stage: str
     fraction: float
+    num_ahead: int = 0  # waiting for room: the models that get theirs before
 
 
 @dataclass(frozen=True, slots=True)

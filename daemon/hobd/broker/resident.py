@@ -1,7 +1,7 @@
 """One model in memory: its worker's process, the link to it, and the sessions it is answering.
 
 Must let go of every session when the worker dies, and tell it how that came. Made by loading.py; kept by
-broker.py; course.py brings the sessions.
+tenancy.py; course.py brings the sessions.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from hobd.broker.request import AppliedLora
 from hobd.broker.session import Session
 from hobd.broker.supervisor import WorkerProcess, describe_exit
 from hobd.broker.vault import Handover
+from hobd.broker.watchdog import Watchdog
 from hobd.wire import messages as m
 from hobd.wire.framing import WireError
 
@@ -46,7 +47,12 @@ class Resident:
     """`load` it, then `answer` sessions on it until `gone`."""
 
     def __init__(
-        self, model: str, sha256: str, process: WorkerProcess, on_progress: Callable[[str, float], None]
+        self,
+        model: str,
+        sha256: str,
+        process: WorkerProcess,
+        on_progress: Callable[[str, float], None],
+        step_timeout_seconds: float,
     ) -> None:
         self.model = model
         self.sha256 = sha256
@@ -74,6 +80,10 @@ class Resident:
         self._broken = asyncio.Event()
         self._broken_reason = ""
         self._stop_reason = ""
+        self._hang = ""  # set when it was killed for its silence
+        self._watchdog = Watchdog(step_timeout_seconds, self._on_silence)
+        self._num_computed = 0  # prompt tokens, and the time they took
+        self._prefill_us = 0
         self._end_of_life = ""  # set when nothing will be answered any more
         self._hello: asyncio.Future[m.Hello] = asyncio.get_running_loop().create_future()
         self._ready: asyncio.Future[m.Ready] = asyncio.get_running_loop().create_future()
@@ -99,6 +109,15 @@ class Resident:
     def is_leaving(self) -> bool:
         """It was told to stop, and hears nothing else any more."""
         return bool(self._stop_reason)
+
+    @property
+    def has_hung(self) -> bool:
+        return bool(self._hang)
+
+    @property
+    def kv_seconds(self) -> float:
+        """What it would take to compute again what its caches hold."""
+        return self.tally.cached_cells * self._prefill_us / max(1, self._num_computed) / 1e6
 
     def digests(self, adapters: Iterable[str]) -> tuple[str | None, ...]:
         """Of all that makes the model's answers with these adapters what they are."""
@@ -140,7 +159,7 @@ class Resident:
             self._link.close()
         if self.handover is not None:
             self.handover.end(is_sound=bool(self._stop_reason) and not self._broken_reason)
-        how = self._stop_reason or f"its worker was {describe_exit(status)}"
+        how = self._stop_reason or self._hang or f"its worker was {describe_exit(status)}"
         if self._broken_reason:
             how = f"its worker broke the contract ({self._broken_reason}) and was killed"
         self._lose_all(how)
@@ -210,6 +229,7 @@ class Resident:
         """One question to the tokenizer or template. Raises what the worker refuses it with."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._questions[question.id] = (kind, future)
+        self._watchdog.watch(True)
         if self._end_of_life:
             self._lose_all(self._end_of_life)
         self._link.send(question)
@@ -217,10 +237,12 @@ class Resident:
             reply = await future
         finally:
             self._questions.pop(question.id, None)
+            self._watchdog.watch(bool(self._sessions or self._questions))
         assert isinstance(reply, kind)
         return reply
 
     def _note_use(self) -> None:
+        self._watchdog.watch(bool(self._sessions or self._questions))
         if self._sessions:
             self.idle.clear()
             self.idle_since = None
@@ -231,6 +253,7 @@ class Resident:
     # ------------------------------------------------------------------ what the worker says
 
     def _on_message(self, message: m.Message) -> None:
+        self._watchdog.heard()
         match message:
             case m.Step():
                 self._on_step(message)
@@ -273,6 +296,8 @@ class Resident:
                     raise WireError("more tokens of an answer than its context holds")
                 session.delta(delta, now)
         for end in step.ends:
+            self._num_computed += max(0, end.num_prompt_tokens - end.num_cached_tokens)
+            self._prefill_us += end.prefill_us
             if (session := sessions.get(end.id)) is not None:
                 self.end(session, end)
                 del sessions[end.id]
@@ -312,6 +337,10 @@ class Resident:
     def _on_broken(self, reason: str) -> None:
         self._broken_reason = reason
         self._broken.set()
+        self.process.kill()
+
+    def _on_silence(self, seconds: float) -> None:
+        self._hang = f"its worker did not get on for {seconds:g} s and was killed"
         self.process.kill()
 
     async def _or_death(self, future: asyncio.Future[Word]) -> Word:

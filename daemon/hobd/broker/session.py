@@ -75,8 +75,8 @@ class Session:
 
     # ------------------------------------------------------------------ what feeds it
 
-    def progress(self, stage: str, fraction: float) -> None:
-        self._push(Progress(stage, fraction))
+    def progress(self, stage: str, fraction: float, num_ahead: int = 0, /) -> None:
+        self._push(Progress(stage, fraction, num_ahead))
 
     def started(self, model: str, now: float) -> None:
         self.history.enter(Stage.AWAY, now)

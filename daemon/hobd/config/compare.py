@@ -18,7 +18,9 @@ RELOADABLE: frozenset[str] = frozenset(
         "limits.max_tokens_default",
         "models.default",
         "models.dir",
+        "models.idle_ttl_seconds",
         "models.max_resident",
+        "models.room_wait_seconds",
     }
 )
 

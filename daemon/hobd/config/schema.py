@@ -39,7 +39,7 @@ class Daemon(Section, frozen=True, kw_only=True):
 
 
 class Models(Section, frozen=True, kw_only=True):
-    """Which models there are and how many stay in memory."""
+    """Which models there are, and how long they stay in memory."""
 
     dir: Annotated[
         str,
@@ -52,8 +52,24 @@ class Models(Section, frozen=True, kw_only=True):
     ] = ""
     max_resident: Annotated[
         int,
-        Meta(ge=1, le=64, description="Models in memory at once; the longest idle one leaves for the next."),
-    ] = 2
+        Meta(ge=0, le=1024, description="Models in memory at once, however small. 0: as many as fit."),
+    ] = 0
+    idle_ttl_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=31536000,
+            description="A model unused for so long leaves memory. 0: it stays until its room is needed.",
+        ),
+    ] = 1800
+    room_wait_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=86400,
+            description="How long a request waits for memory that others use. 0: it is refused at once.",
+        ),
+    ] = 300
     verify: Annotated[
         Literal["cached", "always", "off"],
         Meta(description="When a file's digest is compared: after it changed, at every load, or never."),
@@ -108,6 +124,14 @@ class Engine(Section, frozen=True, kw_only=True):
     load_timeout_seconds: Annotated[
         int, Meta(ge=1, le=86400, description="A model that takes longer to load is given up.")
     ] = 600
+    step_timeout_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=86400,
+            description="A worker that has work and gets nothing done for so long is killed and replaced.",
+        ),
+    ] = 120
 
 
 class Memory(Section, frozen=True, kw_only=True):

@@ -34,6 +34,8 @@ CHUNK_TOKENS = 128
 # A message costs broker and client as much for one token as for ten, so tokens that come faster than
 # anybody reads travel together. First words and ends go at once.
 EMIT_EVERY_NS = 12_000_000
+# With work, but nothing to tell, as in a long prompt: so often the broker hears that steps get done.
+ALIVE_EVERY_NS = 1_000_000_000
 _NOBODY = -1  # no class is better than this
 
 
@@ -126,7 +128,7 @@ class Loop:
                 self._step(plan)
             self._step_vectors(plan)
             is_idle = plan is None and not self._vectors
-            self._emit()
+            self._emit(is_busy=not is_idle)
             if is_idle:
                 self._check()
                 is_idle = not self._scheduler.tidy()
@@ -310,11 +312,13 @@ class Loop:
 
     # ------------------------------------------------------------------ emit
 
-    def _emit(self) -> None:
+    def _emit(self, *, is_busy: bool = False) -> None:
         """One frame for all that happened, unless it is only a few more tokens and the last one is recent."""
         now_ns = time.monotonic_ns()
+        silence_ns = now_ns - self._emitted_ns
+        is_due = silence_ns >= (EMIT_EVERY_NS if self._unsent else ALIVE_EVERY_NS)
         is_urgent = self._begun or self._ends or any(answer.is_silent for answer in self._unsent.values())
-        if not is_urgent and (not self._unsent or now_ns - self._emitted_ns < EMIT_EVERY_NS):
+        if not is_urgent and not (is_due and (self._unsent or is_busy)):
             return
         deltas = self._deltas + [d for answer in self._unsent.values() if (d := answer.delta()) is not None]
         tally = self._scheduler.tally(

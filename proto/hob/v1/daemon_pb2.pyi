@@ -57,7 +57,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build", "pool", "pool_limit_bytes", "spare_worker_pid", "classes", "memory_pressure")
+    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build", "memory", "waiting", "loading_models", "pool", "pool_limit_bytes", "spare_worker_pid", "classes", "memory_pressure")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +71,9 @@ class GetStatusResponse(_message.Message):
     NUM_SESSIONS_FIELD_NUMBER: _ClassVar[int]
     MODELS_DIR_FIELD_NUMBER: _ClassVar[int]
     ENGINE_BUILD_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    LOADING_MODELS_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     POOL_LIMIT_BYTES_FIELD_NUMBER: _ClassVar[int]
     SPARE_WORKER_PID_FIELD_NUMBER: _ClassVar[int]
@@ -89,12 +92,39 @@ class GetStatusResponse(_message.Message):
     num_sessions: int
     models_dir: str
     engine_build: str
+    memory: _containers.RepeatedCompositeFieldContainer[Memory]
+    waiting: _containers.RepeatedCompositeFieldContainer[Waiting]
+    loading_models: _containers.RepeatedScalarFieldContainer[str]
     pool: _containers.RepeatedCompositeFieldContainer[PoolUse]
     pool_limit_bytes: int
     spare_worker_pid: int
     classes: _containers.RepeatedCompositeFieldContainer[ClassLoad]
     memory_pressure: MemoryPressure
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ..., pool: _Optional[_Iterable[_Union[PoolUse, _Mapping]]] = ..., pool_limit_bytes: _Optional[int] = ..., spare_worker_pid: _Optional[int] = ..., classes: _Optional[_Iterable[_Union[ClassLoad, _Mapping]]] = ..., memory_pressure: _Optional[_Union[MemoryPressure, _Mapping]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[Waiting, _Mapping]]] = ..., loading_models: _Optional[_Iterable[str]] = ..., pool: _Optional[_Iterable[_Union[PoolUse, _Mapping]]] = ..., pool_limit_bytes: _Optional[int] = ..., spare_worker_pid: _Optional[int] = ..., classes: _Optional[_Iterable[_Union[ClassLoad, _Mapping]]] = ..., memory_pressure: _Optional[_Union[MemoryPressure, _Mapping]] = ...) -> None: ...
+
+class Memory(_message.Message):
+    __slots__ = ("device", "budget_bytes", "reserved_bytes", "measured_bytes", "free_bytes")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RESERVED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    budget_bytes: int
+    reserved_bytes: int
+    measured_bytes: int
+    free_bytes: int
+    def __init__(self, device: _Optional[str] = ..., budget_bytes: _Optional[int] = ..., reserved_bytes: _Optional[int] = ..., measured_bytes: _Optional[int] = ..., free_bytes: _Optional[int] = ...) -> None: ...
+
+class Waiting(_message.Message):
+    __slots__ = ("model", "num_requests", "since")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NUM_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    num_requests: int
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, model: _Optional[str] = ..., num_requests: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PoolUse(_message.Message):
     __slots__ = ("model", "num_prefixes", "num_bytes")
@@ -145,20 +175,26 @@ class WatchEventsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class WatchEventsResponse(_message.Message):
-    __slots__ = ("at", "kind", "model", "request_id", "message", "client_request_id")
+    __slots__ = ("at", "kind", "model", "request_id", "message", "reason", "beneficiary", "num_bytes", "client_request_id")
     AT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    BENEFICIARY_FIELD_NUMBER: _ClassVar[int]
+    NUM_BYTES_FIELD_NUMBER: _ClassVar[int]
     CLIENT_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     at: _timestamp_pb2.Timestamp
     kind: str
     model: str
     request_id: str
     message: str
+    reason: str
+    beneficiary: str
+    num_bytes: int
     client_request_id: str
-    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[str] = ..., model: _Optional[str] = ..., request_id: _Optional[str] = ..., message: _Optional[str] = ..., client_request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[str] = ..., model: _Optional[str] = ..., request_id: _Optional[str] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ..., beneficiary: _Optional[str] = ..., num_bytes: _Optional[int] = ..., client_request_id: _Optional[str] = ...) -> None: ...
 
 class AttestRequest(_message.Message):
     __slots__ = ()

@@ -410,7 +410,7 @@ class Event(_message.Message):
     def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., started: _Optional[_Union[Started, _Mapping]] = ..., delta: _Optional[_Union[TokenDelta, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCallDelta, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ...) -> None: ...
 
 class Progress(_message.Message):
-    __slots__ = ("stage", "fraction")
+    __slots__ = ("stage", "fraction", "num_ahead")
     class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STAGE_UNSPECIFIED: _ClassVar[Progress.Stage]
@@ -420,6 +420,7 @@ class Progress(_message.Message):
         STAGE_QUEUED: _ClassVar[Progress.Stage]
         STAGE_PREFILL: _ClassVar[Progress.Stage]
         STAGE_RECOVERING: _ClassVar[Progress.Stage]
+        STAGE_WAITING_FOR_ROOM: _ClassVar[Progress.Stage]
     STAGE_UNSPECIFIED: Progress.Stage
     STAGE_VERIFYING: Progress.Stage
     STAGE_LOADING: Progress.Stage
@@ -427,11 +428,14 @@ class Progress(_message.Message):
     STAGE_QUEUED: Progress.Stage
     STAGE_PREFILL: Progress.Stage
     STAGE_RECOVERING: Progress.Stage
+    STAGE_WAITING_FOR_ROOM: Progress.Stage
     STAGE_FIELD_NUMBER: _ClassVar[int]
     FRACTION_FIELD_NUMBER: _ClassVar[int]
+    NUM_AHEAD_FIELD_NUMBER: _ClassVar[int]
     stage: Progress.Stage
     fraction: float
-    def __init__(self, stage: _Optional[_Union[Progress.Stage, str]] = ..., fraction: _Optional[float] = ...) -> None: ...
+    num_ahead: int
+    def __init__(self, stage: _Optional[_Union[Progress.Stage, str]] = ..., fraction: _Optional[float] = ..., num_ahead: _Optional[int] = ...) -> None: ...
 
 class Started(_message.Message):
     __slots__ = ("request_id", "model")

@@ -84,7 +84,7 @@ class Adapter(_message.Message):
     def __init__(self, name: _Optional[str] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class Resident(_message.Message):
-    __slots__ = ("model", "residency", "worker_pid", "resident_bytes", "context_tokens", "num_lanes", "num_running", "num_queued", "used_cells", "total_cells", "num_threads", "degraded", "sandbox", "loaded_at", "idle_since", "leaves_at", "pinned", "num_restarts", "architecture", "memory", "num_tokens_generated", "cached_cells", "stash_bytes", "num_threads_computing", "num_prompt_tokens", "num_cached_tokens", "num_drafted_tokens", "num_accepted_tokens", "abilities", "embedding_dimensions", "draft", "draft_problem", "template_overridden", "projector", "projector_problem", "projector_sha256", "pool_bytes", "num_restored")
+    __slots__ = ("model", "residency", "worker_pid", "resident_bytes", "context_tokens", "num_lanes", "num_running", "num_queued", "used_cells", "total_cells", "num_threads", "degraded", "sandbox", "loaded_at", "idle_since", "leaves_at", "pinned", "num_restarts", "architecture", "memory", "num_tokens_generated", "cached_cells", "stash_bytes", "num_threads_computing", "num_prompt_tokens", "num_cached_tokens", "num_drafted_tokens", "num_accepted_tokens", "abilities", "embedding_dimensions", "draft", "draft_problem", "template_overridden", "projector", "projector_problem", "projector_sha256", "pool_bytes", "num_restored", "num_leases", "leaves_for", "kept_until")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     RESIDENCY_FIELD_NUMBER: _ClassVar[int]
     WORKER_PID_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +123,9 @@ class Resident(_message.Message):
     PROJECTOR_SHA256_FIELD_NUMBER: _ClassVar[int]
     POOL_BYTES_FIELD_NUMBER: _ClassVar[int]
     NUM_RESTORED_FIELD_NUMBER: _ClassVar[int]
+    NUM_LEASES_FIELD_NUMBER: _ClassVar[int]
+    LEAVES_FOR_FIELD_NUMBER: _ClassVar[int]
+    KEPT_UNTIL_FIELD_NUMBER: _ClassVar[int]
     model: str
     residency: Residency
     worker_pid: int
@@ -161,7 +164,10 @@ class Resident(_message.Message):
     projector_sha256: str
     pool_bytes: int
     num_restored: int
-    def __init__(self, model: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., worker_pid: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., num_lanes: _Optional[int] = ..., num_running: _Optional[int] = ..., num_queued: _Optional[int] = ..., used_cells: _Optional[int] = ..., total_cells: _Optional[int] = ..., num_threads: _Optional[int] = ..., degraded: _Optional[str] = ..., sandbox: _Optional[str] = ..., loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., leaves_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pinned: _Optional[bool] = ..., num_restarts: _Optional[int] = ..., architecture: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., num_tokens_generated: _Optional[int] = ..., cached_cells: _Optional[int] = ..., stash_bytes: _Optional[int] = ..., num_threads_computing: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_drafted_tokens: _Optional[int] = ..., num_accepted_tokens: _Optional[int] = ..., abilities: _Optional[_Iterable[_Union[Ability, str]]] = ..., embedding_dimensions: _Optional[int] = ..., draft: _Optional[str] = ..., draft_problem: _Optional[str] = ..., template_overridden: _Optional[bool] = ..., projector: _Optional[str] = ..., projector_problem: _Optional[str] = ..., projector_sha256: _Optional[str] = ..., pool_bytes: _Optional[int] = ..., num_restored: _Optional[int] = ...) -> None: ...
+    num_leases: int
+    leaves_for: str
+    kept_until: _timestamp_pb2.Timestamp
+    def __init__(self, model: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., worker_pid: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., num_lanes: _Optional[int] = ..., num_running: _Optional[int] = ..., num_queued: _Optional[int] = ..., used_cells: _Optional[int] = ..., total_cells: _Optional[int] = ..., num_threads: _Optional[int] = ..., degraded: _Optional[str] = ..., sandbox: _Optional[str] = ..., loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., leaves_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pinned: _Optional[bool] = ..., num_restarts: _Optional[int] = ..., architecture: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., num_tokens_generated: _Optional[int] = ..., cached_cells: _Optional[int] = ..., stash_bytes: _Optional[int] = ..., num_threads_computing: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_drafted_tokens: _Optional[int] = ..., num_accepted_tokens: _Optional[int] = ..., abilities: _Optional[_Iterable[_Union[Ability, str]]] = ..., embedding_dimensions: _Optional[int] = ..., draft: _Optional[str] = ..., draft_problem: _Optional[str] = ..., template_overridden: _Optional[bool] = ..., projector: _Optional[str] = ..., projector_problem: _Optional[str] = ..., projector_sha256: _Optional[str] = ..., pool_bytes: _Optional[int] = ..., num_restored: _Optional[int] = ..., num_leases: _Optional[int] = ..., leaves_for: _Optional[str] = ..., kept_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class MemoryLine(_message.Message):
     __slots__ = ("device", "purpose", "reserved_bytes", "measured_bytes")

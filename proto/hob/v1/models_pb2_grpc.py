@@ -93,15 +93,15 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LoadModel(self, request, context):
-        """Brings a model into memory now; ends with `loaded`. May evict idle models.
+        """Brings a model into memory now; ends with `loaded`. May evict idle models, and waits for those in use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnloadModel(self, request, context):
-        """Takes a model out of memory; its memory is free when this returns. Waits for requests under way,
-        or ends them, as told.
+        """Takes a model out of memory; its processes are gone and its memory is free when this returns. Waits for
+        a load and for requests under way, or ends them, as told.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -178,6 +178,10 @@ BEYOND: dict[str, tuple[Any, str]] = {
     "RerankRequest.query": (rerank(query="x" * ((1 << 20) + 1)), "query must have 1 to"),
     "RerankRequest.documents": (rerank(documents=["x"] * 4097), "documents must be 1 to 4096 texts"),
     "RerankRequest.top_n": (rerank(top_n=4097), "top_n must be"),
+    "LoadModelRequest.keep_alive_seconds": (
+        models_pb2.LoadModelRequest(keep_alive_seconds=31_536_001),
+        "keep_alive_seconds must be from 0 to 31536000",
+    ),
 }
 #: Bounded where no conversion sees it; what names the test that shows it.
 ELSEWHERE = {
@@ -185,7 +189,6 @@ ELSEWHERE = {
     "Sampling.seed": "every number of 64 bits is one",
     "TokenizeRequest.text": "tests/model/test_odd_requests.py",
     "DetokenizeRequest.ids": "tests/model/test_odd_requests.py",
-    "LoadModelRequest.keep_alive_seconds": "not used yet; no number does anything",
     "DrainRequest.deadline_ms": "at most 49 days, after which the daemon ends as it would anyway",
 }
 CONVERSIONS = {

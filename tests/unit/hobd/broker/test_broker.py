@@ -25,7 +25,13 @@ class StuckLoading:
 @pytest.fixture
 def broker(tmp_path: Path) -> Broker:
     (tmp_path / "model.gguf").write_text("x")
-    return Broker(config=Config(), catalog=Catalog(tmp_path), loading=StuckLoading())  # type: ignore[arg-type]
+    return Broker(
+        config=Config(),
+        catalog=Catalog(tmp_path),
+        loading=StuckLoading(),  # type: ignore[arg-type]
+        need=lambda entry, catalog, config: (),
+        budget={},
+    )
 
 
 async def call(broker: Broker) -> None:

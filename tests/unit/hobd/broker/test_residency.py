@@ -1,146 +1,238 @@
-"""Residency's promises: never over the limit, never under a lease, nothing loaded twice."""
+"""Residency's promises: never over the budget, never under a lease, nothing loaded twice, nobody lost."""
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
-from hobd.broker.residency import Action, Place, Residency
-from hobd.errors import Busy
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hobd.broker.residency import Residency
+from hobd.broker.tenant import Place, Policy
+from hobd.errors import Busy, OutOfMemory
 
-MODELS = ("a", "b", "c", "d")
+from tests.unit.hobd.broker.world import World
 
-
-def given_ready(residency: Residency, model: str) -> None:
-    assert residency.acquire(model).action is Action.LOAD
-    residency.loaded(model)
-    residency.release(model)
+ALIKE = {"a": 10, "b": 10, "c": 10}
 
 
-def test_second_request_waits_for_the_first_ones_load() -> None:
-    residency = Residency(1)
-    assert residency.acquire("a").action is Action.LOAD
-    assert residency.acquire("a").action is Action.WAIT
-    residency.loaded("a")
-    assert residency.acquire("a").action is Action.USE
+@pytest.fixture
+def room_for_two() -> World:
+    return World(ALIKE, budget=20)
 
 
-def test_idle_model_longest_unused_is_evicted() -> None:
-    residency = Residency(2)
-    for model in ("a", "b"):
-        given_ready(residency, model)
-    residency.acquire("a")
-    residency.release("a")
-    assert residency.acquire("c").evict == ("b",)
+@pytest.fixture
+def room_for_one() -> World:
+    return World(ALIKE, budget=10)
 
 
-def test_idle_model_is_evicted_before_request_is_refused() -> None:
-    residency = Residency(1)
-    given_ready(residency, "a")
-    assert residency.acquire("b").evict == ("a",)
-    with pytest.raises(Busy, match="room for 1 models"):
-        residency.acquire("c")
+def test_second_request_shares_the_first_ones_load(room_for_one: World) -> None:
+    tickets = {room_for_one.want("a"), room_for_one.want("a")}
+    assert room_for_one.history == ["+a"] and room_for_one.leases.keys() == tickets
 
 
-@pytest.mark.parametrize("reason", ["leased", "pinned"])
-def test_model_in_use_or_pinned_is_never_evicted(reason: str) -> None:
-    residency = Residency(1)
-    given_ready(residency, "a")
-    if reason == "leased":
-        residency.acquire("a")
+def test_as_many_models_stay_as_there_is_memory_for() -> None:
+    world = World({"a": 10, "b": 15, "c": 25}, budget=50)
+    for model in "abc":
+        world.use(model)
+    assert world.history == ["+a", "+b", "+c"]
+
+
+def test_model_that_nobody_uses_makes_room_before_anybody_waits(room_for_one: World) -> None:
+    room_for_one.use("a")
+    room_for_one.wait(1)
+    room_for_one.use("b")
+    assert room_for_one.history == ["+a", "-a", "+b"]
+
+
+def test_number_of_models_can_be_bounded_as_well() -> None:
+    world = World(ALIKE, budget=100, policy=Policy(max_resident=2))
+    for model in "abc":
+        world.use(model)
+        world.wait(5)
+    assert len(world.residency.ledger.holders) == 2
+
+
+def test_load_begins_only_when_the_memory_is_really_free(room_for_one: World) -> None:
+    room_for_one.use("a")
+    room_for_one.wait(5)
+    room_for_one.want("b")
+    assert room_for_one.leaving == {"a"} and not room_for_one.loading
+    room_for_one.leave("a")
+    assert room_for_one.loading == {"b"}
+
+
+def test_newcomer_waits_for_a_model_in_use_and_gets_its_room(room_for_one: World) -> None:
+    first = room_for_one.want("a")
+    room_for_one.settle()
+    second = room_for_one.want("b")
+    assert room_for_one.queue == {second: "b"} and not room_for_one.refusals
+    room_for_one.wait(10)
+    room_for_one.drop(first)
+    room_for_one.settle()
+    assert room_for_one.leases == {second: "b"}
+
+
+def test_newcomer_is_refused_when_its_patience_ends() -> None:
+    world = World(ALIKE, budget=10, policy=Policy(room_wait_seconds=30))
+    world.want("a")
+    world.settle()
+    ticket = world.want("b")
+    world.wait(29)
+    assert ticket in world.queue
+    world.wait(1)
+    with pytest.raises(Busy, match="b found no room in memory within 30 s, since a stayed in use"):
+        raise world.refusals[ticket]
+
+
+def test_without_patience_it_is_refused_at_once() -> None:
+    world = World(ALIKE, budget=10, policy=Policy(room_wait_seconds=0))
+    world.want("a")
+    assert world.want("b") in world.refusals
+
+
+def test_row_is_bounded() -> None:
+    world = World(ALIKE, budget=10, policy=Policy(max_waiting=2))
+    world.want("a")
+    tickets = [world.want("b") for _ in range(3)]
+    assert list(world.refusals) == tickets[2:]
+
+
+def test_model_larger_than_the_budget_is_refused_with_both_sizes() -> None:
+    ticket = (world := World({"a": 3 << 30}, budget=2 << 30)).want("a")
+    with pytest.raises(OutOfMemory, match=r"a needs 3\.0 GiB of ram, and there are 2\.0 GiB"):
+        raise world.refusals[ticket]
+
+
+def test_pinned_model_is_never_asked_to_go(room_for_one: World) -> None:
+    room_for_one.use("a")
+    room_for_one.pin("a")
+    ticket = room_for_one.want("b")
+    with pytest.raises(Busy, match=r"beside what is pinned \(a\)"):
+        raise room_for_one.refusals[ticket]
+
+
+def test_pinning_a_model_that_was_to_make_room_tells_who_waits(room_for_one: World) -> None:
+    room_for_one.want("a")
+    room_for_one.settle()
+    ticket = room_for_one.want("b")
+    room_for_one.pin("a")
+    assert ticket in room_for_one.refusals and not room_for_one.residency.tenant("a").leaves_for
+
+
+def test_failed_load_gives_its_memory_to_the_next_who_waits(room_for_one: World) -> None:
+    first, second = room_for_one.want("a"), room_for_one.want("b")
+    room_for_one.fail_load("a")
+    assert room_for_one.loading == {"b"} and second in room_for_one.leases
+    room_for_one.drop(first)
+
+
+def test_model_on_its_way_out_is_loaded_again_when_it_has_left(room_for_one: World) -> None:
+    room_for_one.use("a")
+    room_for_one.unload("a")
+    ticket = room_for_one.want("a")
+    assert ticket in room_for_one.queue
+    room_for_one.leave("a")
+    assert ticket in room_for_one.leases and room_for_one.history == ["+a", "+a"]
+
+
+def test_model_that_dies_in_use_keeps_its_room_and_its_leases(room_for_one: World) -> None:
+    ticket = room_for_one.want("a")
+    room_for_one.settle()
+    room_for_one.die("a")
+    assert room_for_one.residency.place("a") is Place.LOADING and ticket in room_for_one.leases
+    assert room_for_one.residency.ledger.charged("a") == {"ram": 10}
+
+
+def test_model_that_dies_unused_frees_its_room(room_for_one: World) -> None:
+    room_for_one.use("a")
+    room_for_one.die("a")
+    assert room_for_one.residency.place("a") is Place.ABSENT and room_for_one.residency.ledger.holders == []
+
+
+def test_measured_overdraft_stops_the_next_load_until_somebody_goes(room_for_two: World) -> None:
+    room_for_two.want("a")
+    room_for_two.finish_load("a", measured=15)
+    ticket = room_for_two.want("b")
+    assert ticket in room_for_two.queue and room_for_two.residency.tenant("a").leaves_for == "b"
+
+
+def test_small_model_passes_into_room_that_the_first_in_the_row_will_not_need() -> None:
+    world = World({"a": 10, "b": 18, "c": 2, "d": 5}, budget=20)
+    world.want("a")
+    world.settle()
+    waiting = world.want("b")
+    assert world.want("c") in world.leases and world.want("d") in world.queue
+    assert waiting in world.queue
+
+
+def test_model_that_is_here_is_used_though_the_row_is_blocked() -> None:
+    world = World({"a": 40, "b": 60, "c": 30, "d": 90}, budget=100)
+    for model in "abcd":
+        world.want(model)
+    assert world.want("a") in world.leases and list(world.queue.values()) == ["c", "d"]
+
+
+def test_nothing_that_a_request_says_can_cause_a_load() -> None:
+    """The key of a resident is its name; the account is what the daemon itself thinks it takes."""
+    assert list(inspect.signature(Residency.want).parameters) == ["self", "ticket", "model", "account", "now"]
+    world = World(ALIKE, budget=30)
+    world.want("a")
+    world.sizes["a"] = 15  # the settings changed since
+    world.want("a")
+    assert world.history == ["+a"]
+
+
+# ------------------------------------------------------------------ how long they stay
+
+
+@pytest.fixture
+def hourly() -> World:
+    return World(ALIKE, budget=20, policy=Policy(idle_ttl_seconds=3600))
+
+
+def test_idle_model_leaves_after_its_time(hourly: World) -> None:
+    hourly.use("a")
+    hourly.wait(3599)
+    assert hourly.is_ready("a")
+    hourly.wait(1)
+    assert hourly.history == ["+a", "-a"]
+
+
+def test_every_use_begins_the_time_anew(hourly: World) -> None:
+    for _ in range(3):
+        hourly.use("a")
+        hourly.wait(3000)
+    assert hourly.history == ["+a"]
+
+
+@pytest.mark.parametrize("reason", ["pinned", "in use"])
+def test_model_that_is_pinned_or_in_use_does_not_leave_for_being_idle(hourly: World, reason: str) -> None:
+    hourly.use("a")
+    if reason == "pinned":
+        hourly.pin("a")
     else:
-        residency.pin("a", True)
-    with pytest.raises(Busy):
-        residency.acquire("b")
-    assert residency.place("b") is Place.ABSENT and residency.leases("b") == 0
+        hourly.want("a")
+    hourly.wait(100_000)
+    assert hourly.is_ready("a") and hourly.residency.deadline() is None
 
 
-def test_model_on_its_way_out_is_to_be_asked_for_again() -> None:
-    residency = Residency(1)
-    given_ready(residency, "a")
-    assert residency.unload("a")
-    assert residency.acquire("a").action is Action.RETRY
-    residency.left("a")
-    assert residency.acquire("a").action is Action.LOAD
+def test_keep_alive_lengthens_the_stay(hourly: World) -> None:
+    ticket = hourly.want("a")
+    hourly.settle()
+    hourly.drop(ticket, keep_seconds=5000)
+    hourly.wait(4999)
+    assert hourly.is_ready("a")
+    hourly.wait(1)
+    assert not hourly.is_ready("a")
 
 
-def test_model_that_dies_in_use_keeps_its_place_and_its_leases() -> None:
-    residency = Residency(1)
-    residency.acquire("a")
-    residency.loaded("a")
-    assert residency.died("a") and residency.place("a") is Place.LOADING
-    with pytest.raises(Busy):
-        residency.acquire("b")
-    assert residency.acquire("a").action is Action.WAIT and residency.leases("a") == 2
+def test_keep_alive_never_shortens_anothers(hourly: World) -> None:
+    tickets = [hourly.want("a"), hourly.want("a")]
+    hourly.settle()
+    hourly.drop(tickets[0], keep_seconds=9000)
+    hourly.drop(tickets[1], keep_seconds=0)
+    assert hourly.residency.leaves_at("a") == hourly.now + 9000
 
 
-def test_model_that_dies_unused_is_absent() -> None:
-    residency = Residency(1)
-    given_ready(residency, "a")
-    assert not residency.died("a") and residency.place("a") is Place.ABSENT
-
-
-class AnyTraffic(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.residency = Residency(2)
-        self.leases = dict.fromkeys(MODELS, 0)
-
-    @rule(model=st.sampled_from(MODELS))
-    def acquire(self, model: str) -> None:
-        before = {name: self.residency.place(name) for name in MODELS}
-        try:
-            decision = self.residency.acquire(model)
-        except Busy:
-            return
-        assert (decision.action is Action.LOAD) == (before[model] is Place.ABSENT), (
-            "loaded twice, or not at all"
-        )
-        for victim in decision.evict:
-            assert before[victim] is Place.READY and self.leases[victim] == 0
-        if decision.action is not Action.RETRY:
-            self.leases[model] += 1
-
-    @rule(model=st.sampled_from(MODELS))
-    def release(self, model: str) -> None:
-        if self.leases[model]:
-            self.residency.release(model)
-            self.leases[model] -= 1
-
-    @rule(model=st.sampled_from(MODELS), succeeds=st.booleans())
-    def finish_load(self, model: str, succeeds: bool) -> None:
-        if self.residency.place(model) is Place.LOADING:
-            (self.residency.loaded if succeeds else self.residency.failed)(model)
-
-    @rule(model=st.sampled_from(MODELS))
-    def unload(self, model: str) -> None:
-        was_ready = self.residency.place(model) is Place.READY
-        assert self.residency.unload(model) is was_ready
-
-    @rule(model=st.sampled_from(MODELS))
-    def leave(self, model: str) -> None:
-        if self.residency.place(model) is Place.LEAVING:
-            self.residency.left(model)
-
-    @rule(model=st.sampled_from(MODELS))
-    def die(self, model: str) -> None:
-        if self.residency.place(model) is Place.READY:
-            assert self.residency.died(model) is (self.leases[model] > 0)
-
-    @rule(model=st.sampled_from(MODELS), pinned=st.booleans())
-    def pin(self, model: str, pinned: bool) -> None:
-        self.residency.pin(model, pinned)
-
-    @invariant()
-    def never_over_the_limit(self) -> None:
-        staying = [model for model in MODELS if self.residency.place(model) in (Place.LOADING, Place.READY)]
-        assert len(staying) <= 2
-
-    @invariant()
-    def leases_balance(self) -> None:
-        assert {model: self.residency.leases(model) for model in MODELS} == self.leases
-
-
-AnyTraffic.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-test_any_traffic = AnyTraffic.TestCase
+def test_model_without_a_time_to_live_stays_for_ever(room_for_two: World) -> None:
+    room_for_two.use("a")
+    assert room_for_two.residency.leaves_at("a") is None and room_for_two.residency.deadline() is None

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from hobd.wire import messages as m
+from hobd.worker import loop as loop_module
 from hobd.worker import sequence as sequences
 from hobd.worker.answer import Answer
 from hobd.worker.engine import Engine, EngineError, Settings, Slice, Stowed
@@ -63,6 +64,14 @@ def run(answers: list[Answer], engine: Engine | None = None) -> Told:
         loop.submit(answer)
     loop.run()
     return told
+
+
+def test_long_prompt_shows_that_steps_get_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a broker that waits for the first word would take it for a worker that hangs."""
+    monkeypatch.setattr(loop_module, "ALIVE_EVERY_NS", 0)
+    told = run([given_answer(1, "x" * 60, max_tokens=1)], FakeEngine(replace(SETTINGS, batch_tokens=8)))
+    quiet = [step for step in told.steps if not (step.begun or step.deltas or step.ends)]
+    assert len(quiet) > 3 and all(step.tally.num_running == 1 for step in quiet)
 
 
 def test_each_of_many_gets_its_own_answer() -> None:

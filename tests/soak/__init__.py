@@ -1,0 +1,1 @@
+"""Hours of rough traffic in seconds: see __main__.py."""
