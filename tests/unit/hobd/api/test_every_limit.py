@@ -198,6 +198,7 @@ CONVERSIONS = {
     pb.EmbedRequest: convert_texts.embed_request,
     pb.RerankRequest: convert_texts.rerank_request,
     models_pb2.ForgetCacheRequest: convert.forget_request,
+    models_pb2.LoadModelRequest: lambda request, config: convert.keep_alive(request),
 }
 
 
