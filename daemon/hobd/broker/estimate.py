@@ -25,6 +25,7 @@ MAX_DEFAULT_CONTEXT = 8192
 #: Numbers per block, and bytes per block, of what a cell may be written as.
 KV_TYPES = {"f16": (1, 2), "q8_0": (32, 34)}
 _CACHE_LANES, _MOST_LANES = 16, 256
+_ROWS_A_LANE = 8  # a token that is sure, and the drafts after it
 _CELL_PADDING = 256
 _VECTOR_SLOTS = 64
 _DRAFT_LANES, _DRAFT_CELLS, _DRAFT_BATCH = 4, 8192, 128
@@ -188,16 +189,16 @@ def _bytes_per_number(sizes: Dimensions) -> int:
 def _compute(sizes: Dimensions, settings: Settings, places: Sequence[str]) -> Iterable[Line]:
     """Each device computes the whole width of the network for the layers it has."""
     batch, sequences, room = _step(sizes, settings)
-    moment = _fullest_moment(sizes, batch, sequences, room)
+    rows = batch if sizes.makes_vectors else min(batch, max(sequences, settings.num_lanes * _ROWS_A_LANE))
+    moment = _fullest_moment(sizes, batch, rows, sequences, room)
     for device in dict.fromkeys(places):
         yield Line(device=device, purpose=Purpose.COMPUTE, num_bytes=moment)
     if RAM not in places:  # what goes into a step is made here all the same
         inputs = batch * (sizes.width * _F32 + room * 2)
         yield Line(device=RAM, purpose=Purpose.COMPUTE, num_bytes=inputs)
-    rows = sequences * sizes.vocabulary * _F32
-    if sizes.makes_vectors:
-        rows = batch * (sizes.vocabulary + sizes.width) * _F32
-    yield Line(device=RAM, purpose=Purpose.COMPUTE, num_bytes=rows)
+    each = sizes.vocabulary + (sizes.width if sizes.makes_vectors else 0)
+    results = max(sequences, rows if sizes.makes_vectors else 0) * each * _F32
+    yield Line(device=RAM, purpose=Purpose.COMPUTE, num_bytes=results)
 
 
 def _step(sizes: Dimensions, settings: Settings) -> tuple[int, int, int]:
@@ -211,7 +212,7 @@ def _step(sizes: Dimensions, settings: Settings) -> tuple[int, int, int]:
     return min(batch, wanted), sequences, cells(sizes, settings)
 
 
-def _fullest_moment(sizes: Dimensions, batch: int, sequences: int, room: int) -> int:
+def _fullest_moment(sizes: Dimensions, batch: int, rows: int, sequences: int, room: int) -> int:
     """Bytes that are alive at once when most are: while logits are made, or inside a layer."""
     width, hidden = sizes.width, sizes.hidden
     used = max(sizes.experts_used, 1)
@@ -221,9 +222,9 @@ def _fullest_moment(sizes: Dimensions, batch: int, sequences: int, room: int) ->
     # A mask says for each token of the step which cells it may see, in two bytes; another one for windows.
     mask = room * (2 if sizes.window else 1) / 2 if attending else 0
     inside = mask + max(forward, attending, recurring)
-    logits = sizes.vocabulary + 2 * width if sizes.has_memory else 0
+    logits = rows * (sizes.vocabulary + 2 * width) + batch * 2 * width if sizes.has_memory else 0
     states = max((layer.state_size for layer in sizes.layers), default=0) * sequences * 1.2
-    return int(_F32 * (batch * max(inside, logits) + states))
+    return int(_F32 * (max(batch * inside, logits) + states))
 
 
 def _attending(layer: Layer, sizes: Dimensions) -> float:

@@ -133,7 +133,8 @@ def read_header(fd: int, model: str) -> Header:
         raise ModelUnusable(f"{model} cannot be used: {fault}; fetch it again", model=model) from None
     except OSError as error:
         raise ModelUnusable(
-            f"{model} cannot be used: reading its header failed ({error.strerror}); mend its disk", model=model
+            f"{model} cannot be used: reading its header failed ({error.strerror}); mend its disk",
+            model=model,
         ) from None
 
 

@@ -20,6 +20,12 @@ from hobd.wire.generation import Reasoning as Reasoning
 from hobd.wire.generation import Sampling as Sampling
 from hobd.wire.generation import TextPrompt as TextPrompt
 from hobd.wire.generation import TokensPrompt as TokensPrompt
+from hobd.wire.memory import MAX_MEASURED as MAX_MEASURED
+from hobd.wire.memory import GpuLayers as GpuLayers
+from hobd.wire.memory import KvType as KvType
+from hobd.wire.memory import Measured as Measured
+from hobd.wire.memory import MeasuredFor as MeasuredFor
+from hobd.wire.memory import Memory as Memory
 from hobd.wire.texts import MAX_WIDTH as MAX_WIDTH
 from hobd.wire.texts import ContextFile as ContextFile
 from hobd.wire.texts import EmbedPrompt as EmbedPrompt
@@ -63,6 +69,8 @@ class Load(Message, frozen=True, tag=True):
     stash_bytes: Count = 0  # memory for prefixes that are in the way in the KV cache
     adapters: tuple[Adapter, ...] = ()  # those without a problem in the order of their descriptors
     template: bytes | None = None  # replaces the model's own chat template
+    kv_type: KvType = "f16"
+    gpu_layers: GpuLayers = None
 
 
 Prompt = TextPrompt | TokensPrompt | ChatPrompt | InfillPrompt | EmbedPrompt | RerankPrompt
@@ -163,6 +171,7 @@ class Ready(Message, frozen=True, tag=True):
     has_ranking: bool = False  # scores a document by its own head
     has_infill: bool = False  # has tokens for what is before and after a gap
     draft_problem: Line = ""  # why the draft model that came with it is of no use
+    memory: Memory = ()
 
 
 class LoadFailed(Message, frozen=True, tag=True):

@@ -21,6 +21,7 @@ from hobd.worker.embedder import Span
 from hobd.worker.engine import Engine, EngineError, FileUnusable, Loader, Settings, Slice
 from hobd.worker.intake import Intake
 from hobd.worker.loop import Loop
+from hobd.worker.measured import Overhead, bounded, with_purpose
 from hobd.worker.template import Renderer
 
 _READ_BYTES = 1 << 18
@@ -68,6 +69,7 @@ def serve(
     if order is None:
         return
     settings = _settings(order)
+    overhead = Overhead()
     try:
         template = _override(settings)
         engine = load(model_fd, settings, wire.progress)
@@ -84,7 +86,7 @@ def serve(
     adapters.adopt(engine, order.adapters, adapter_fds, lambda number: wire.send(m.LoadingAdapter(number)))
     draft = None if draft_fd is None else _load_draft(draft_fd, engine, settings, load, wire)
     drafter, problem = (None, draft) if isinstance(draft, str) else (draft, "")
-    wire.send(_ready(engine, problem[:1000]))
+    wire.send(_ready(engine, problem[:1000], _memory(engine, drafter, overhead)))
     _serve_loaded(engine, drafter, adapters, renderer, wire, messages)
 
 
@@ -104,6 +106,8 @@ def _settings(message: m.Load) -> Settings:
         speculates=message.speculates,
         stash_bytes=message.stash_bytes,
         template=message.template,
+        kv_type=message.kv_type,
+        gpu_layers=message.gpu_layers,
     )
 
 
@@ -133,7 +137,14 @@ def _load_draft(fd: int, engine: Engine, settings: Settings, load: Loader, wire:
         os.close(fd)
 
 
-def _ready(engine: Engine, draft_problem: str) -> m.Ready:
+def _memory(engine: Engine, drafter: Drafter | None, overhead: Overhead) -> tuple[m.Measured, ...]:
+    lines = list(engine.memory())
+    if drafter is not None:
+        lines += with_purpose("draft", drafter.memory())
+    return bounded([*lines, overhead.line()])
+
+
+def _ready(engine: Engine, draft_problem: str, memory: tuple[m.Measured, ...]) -> m.Ready:
     facts = engine.facts
     return m.Ready(
         architecture=facts.architecture,
@@ -149,6 +160,7 @@ def _ready(engine: Engine, draft_problem: str) -> m.Ready:
         embedding_width=facts.embedding_width,
         has_ranking=facts.has_ranking,
         has_infill=facts.fim is not None,
+        memory=memory,
     )
 
 
