@@ -90,7 +90,7 @@ def _vocabulary(writer: gguf.GGUFWriter, length: int) -> None:
 
 def _add(writer: gguf.GGUFWriter, name: str, shape: tuple[int, ...], kind: Kind) -> None:
     """`shape` as NumPy writes it, the longest stride first. What multiplies is of `kind`, the rest whole."""
-    if len(shape) == 1 or "ssm_" in name and "_in" not in name and "_out" not in name or "conv" in name:
+    if len(shape) == 1 or ("ssm_" in name and "_in" not in name and "_out" not in name) or "conv" in name:
         writer.add_tensor(name, np.ones(shape, np.float32))
     elif kind in (Kind.F32, Kind.F16):
         writer.add_tensor(name, np.zeros(shape, np.float16 if kind is Kind.F16 else np.float32))

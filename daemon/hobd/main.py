@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING
 from hob import address
 
 from hobd import log
+from hobd.broker.appraisal import Appraiser
 from hobd.broker.broker import Broker
+from hobd.broker.devices import SystemDevices
 from hobd.broker.loading import Loading
 from hobd.broker.supervisor import PythonSpawner
 from hobd.config import RELOADABLE, Config, changed_keys, config_file, load, to_toml
@@ -116,6 +118,7 @@ class _Daemon:
         self._starter = starter
         self._worker = worker
         self._started_at = time.time()
+        self._appraiser = Appraiser(SystemDevices())
         self._ending = asyncio.Event()
 
     async def serve(self) -> None:
@@ -157,6 +160,7 @@ class _Daemon:
             spawner=PythonSpawner(sandbox=self._config.security.sandbox, module=self._worker),
             quirks=Quirks(state / "quirks.json"),
             digests=DigestMemory(state / "digests.json"),
+            appraiser=self._appraiser,
         )
         return Broker(config=self._config, catalog=Catalog(self._config.models.directory()), loading=loading)
 
@@ -178,7 +182,7 @@ class _Daemon:
             broker, identity, num_connections=lambda: host.num_connections, end=self._ending.set
         )
         host = Host(
-            [InferenceService(broker), ModelService(broker), control],
+            [InferenceService(broker), ModelService(broker, self._appraiser), control],
             admit=_admit,
         )
         return host

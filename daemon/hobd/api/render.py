@@ -15,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hob.v1 import inference_pb2 as pb
 from hob.v1 import models_pb2
 
+from hobd.api import render_memory
 from hobd.broker import request as words
 from hobd.broker.broker import Broker
 from hobd.broker.residency import Place
@@ -226,6 +227,8 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         abilities=_abilities(facts),
         embedding_dimensions=facts.embedding_width,
         template_overridden=tenant.is_template_overridden,
+        memory=render_memory.resident_lines(tenant),
+        shrunk=tenant.plan.shrunk if tenant.plan is not None else "",
     )
 
 

@@ -22,7 +22,9 @@ from dataclasses import dataclass, replace
 
 from hobd import errors, log
 from hobd.broker.adapters import Adapter, Adapters
+from hobd.broker.appraisal import Appraiser, as_planned
 from hobd.broker.draft import Draft
+from hobd.broker.fit import Plan
 from hobd.broker.resident import Resident, WorkerDied
 from hobd.broker.supervisor import Spawner, describe_exit
 from hobd.config import Config
@@ -48,6 +50,7 @@ class _Job:
     adapters: Adapters
     config: Config
     progress: Progress
+    plan: Plan | None
 
     def without_culprit(self, death: WorkerDied) -> _Job | None:
         """The same without what the worker was reading when it died; None if that was the model."""
@@ -64,7 +67,10 @@ class _Job:
 class Loading:
     """How models are loaded; holds no state of any one of them."""
 
-    def __init__(self, *, spawner: Spawner, quirks: Quirks, digests: DigestMemory) -> None:
+    def __init__(
+        self, *, spawner: Spawner, quirks: Quirks, digests: DigestMemory, appraiser: Appraiser
+    ) -> None:
+        self._appraiser = appraiser
         self._spawner = spawner
         self._quirks = quirks
         self._digests = digests
@@ -81,6 +87,11 @@ class Loading:
             adapters = await self._open_adapters(entry, config, progress)
             for fd in adapters.fds:
                 files.callback(os.close, fd)
+            plan = await asyncio.to_thread(
+                self._appraiser.plan, entry.name, model.fd, config, draft=draft_fd, adapters=adapters.fds
+            )
+            if plan is not None and plan.problem:
+                raise errors.OutOfMemory(plan.problem, model=entry.name)
             resident = await self._start_in_time(
                 _Job(
                     entry=entry,
@@ -90,6 +101,7 @@ class Loading:
                     adapters=adapters,
                     config=config,
                     progress=progress,
+                    plan=plan,
                 )
             )
         resident.load_ms = int((time.monotonic() - began) * 1000)
@@ -187,6 +199,7 @@ class Loading:
         resident = Resident(job.entry.name, job.model.sha256 or "", process, job.progress)
         resident.draft, resident.why_no_draft = job.draft.name, job.draft.problem
         resident.adapters = job.adapters.digests
+        resident.plan = job.plan
         try:
             hello = await resident.hello()
             remembered = self._quirks.get(hello.engine_build)
@@ -220,7 +233,7 @@ class Loading:
 
 def _settings(job: _Job, workaround: str, template: bytes | None) -> m.Load:
     engine = job.config.engine
-    return m.Load(
+    load = m.Load(
         context_tokens=engine.context_tokens,
         num_lanes=engine.lanes,
         batch_tokens=max(engine.batch_tokens, engine.lanes),  # every lane's token fits into one step
@@ -231,4 +244,7 @@ def _settings(job: _Job, workaround: str, template: bytes | None) -> m.Load:
         degraded=workaround,
         adapters=job.adapters.for_worker(),
         template=template,
+        kv_type=engine.kv_type,
+        gpu_layers=engine.gpu_layers,
     )
+    return load if job.plan is None else as_planned(load, job.plan.settings)

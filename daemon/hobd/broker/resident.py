@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from hobd import errors
+from hobd.broker.fit import Plan
 from hobd.broker.link import Link
 from hobd.broker.recovery import Loss
 from hobd.broker.refusal import refusal
@@ -52,6 +53,7 @@ class Resident:
         self.why_no_draft = ""  # as far as the broker knows
         self.adapters: dict[str, str] = {}  # digests by name
         self.is_template_overridden = False
+        self.plan: Plan | None = None  # what was reserved for it, and what it got less of
         self.engine_build = ""
         self.sandbox = ""
         self.loaded_at = time.time()

@@ -6,7 +6,7 @@ Read by main.py, which hands each part the values it needs.
 
 from hobd.config.compare import RELOADABLE, changed_keys
 from hobd.config.load import config_file, load
-from hobd.config.schema import Config, Daemon, Engine, Limits, Models, Security
+from hobd.config.schema import Config, Daemon, Engine, Limits, Memory, Models, Security
 from hobd.config.write import to_toml
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Daemon",
     "Engine",
     "Limits",
+    "Memory",
     "Models",
     "Security",
     "changed_keys",

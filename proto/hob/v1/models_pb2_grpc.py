@@ -88,7 +88,8 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LoadModel(self, request, context):
-        """Brings a model into memory now; ends with `loaded`. May evict idle models.
+        """Brings a model into memory now; ends with `loaded`. May evict idle models. With `dry_run` it only says
+        what would happen, as `plan`, and has no effect on residency.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
