@@ -55,9 +55,8 @@ def command(connection: Connection, memory: bool) -> None:
 
 def _print_memory(status: Status) -> None:
     for resident in status.residents:
-        print(
-            f"{resident.model}, pid {resident.worker_pid}: {size(resident.resident_bytes)} as the system counts"
-        )
+        counted = size(resident.resident_bytes)
+        print(f"{resident.model}, pid {resident.worker_pid}: {counted} as the system counts")
         print_memory(resident.memory, measured=True)
         print()
     print(_daemon_line(status))

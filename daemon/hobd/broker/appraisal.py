@@ -66,7 +66,7 @@ class Appraiser:
     def plan(
         self, model: str, model_fd: int, config: Config, *, draft: int | None, adapters: Iterable[int]
     ) -> Plan | None:
-        """The plan for files that are open. None where the header cannot be read: llama.cpp has the last word."""
+        """The plan for open files; None where a header cannot be read: llama.cpp has the last word."""
         try:
             header = read_header(model_fd, model)
             beside = Beside(

@@ -30,7 +30,7 @@ _CELL_PADDING = 256
 _VECTOR_SLOTS = 64
 _DRAFT_LANES, _DRAFT_CELLS, _DRAFT_BATCH = 4, 8192, 128
 # Measured with benchmarks/estimate.py: a worker that has loaded nothing, and what a vocabulary adds.
-_WORKER_BYTES = 70 << 20
+_WORKER_BYTES = 50 << 20
 _TOKEN_BYTES, _MERGE_BYTES = 200, 130
 _F32 = 4
 
@@ -66,7 +66,10 @@ class Beside:
     projector_bytes: int = 0
 
 
-def estimate(header: Header, settings: Settings, beside: Beside = Beside()) -> Account:
+ALONE = Beside()
+
+
+def estimate(header: Header, settings: Settings, beside: Beside = ALONE) -> Account:
     """What loading it will take; lines of nothing are left out."""
     sizes = dimensions(header)
     lines = [

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from hobd.broker.account import Account, totals
 from hobd.broker.dimensions import Dimensions, dimensions
-from hobd.broker.estimate import Beside, Settings, cells, context_tokens, estimate
+from hobd.broker.estimate import ALONE, Beside, Settings, cells, context_tokens, estimate
 from hobd.store.gguf import Header
 
 #: Nobody is served by less.
@@ -44,7 +44,7 @@ def plan(
     settings: Settings,
     room: Mapping[str, int],
     *,
-    beside: Beside = Beside(),
+    beside: Beside = ALONE,
     may_shrink: bool = True,
 ) -> Plan:
     """The most of what was asked for that fits into `room`, bytes by device."""

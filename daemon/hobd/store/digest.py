@@ -61,7 +61,7 @@ def open_verified(
 
 
 def open_model(entry: Entry) -> int:
-    """A descriptor of the model's file, its digest not looked at; whoever asks closes it. Raises ModelUnusable."""
+    """A descriptor of the model's file, not verified; whoever asks closes it. Raises ModelUnusable."""
     return _open(entry)[0]
 
 

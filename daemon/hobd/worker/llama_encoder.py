@@ -22,8 +22,9 @@ from hobd.worker.vocabulary import Vocabulary
 class LlamaEncoder(Vocabulary):
     """Implements the Engine protocol for a model whose `facts.can_generate` is False."""
 
-    def __init__(self, model: Any, facts: Facts, weights: list[Buffer]) -> None:
+    def __init__(self, model: Any, facts: Facts, beside: Measured, weights: list[Buffer]) -> None:
         super().__init__(L.llama_model_get_vocab(model))
+        self._beside = beside
         self._weights = weights
         self._model = model
         self._abort = AbortFlag()
@@ -43,7 +44,7 @@ class LlamaEncoder(Vocabulary):
 
     def memory(self) -> list[Measured]:
         """Of contexts, only the one made since: asked after the probe, that is the one that will serve."""
-        return measured([*self._weights, *llama.buffers.take()])
+        return [*measured([*self._weights, *llama.buffers.take()]), self._beside]
 
     def interrupt(self) -> None:
         self._abort.set()

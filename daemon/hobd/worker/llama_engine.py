@@ -33,7 +33,7 @@ from hobd.worker.llama_context import (
 )
 from hobd.worker.llama_embedder import DECODER_BATCH_TOKENS, LlamaEmbedder, vector_facts
 from hobd.worker.llama_encoder import LlamaEncoder
-from hobd.worker.measured import Buffer, measured
+from hobd.worker.measured import Buffer, Growth, measured
 from hobd.worker.sampling import ChainSampler, ConstrainedSampler, is_greedy, logprob_of
 from hobd.worker.variants import Variant
 from hobd.worker.vocabulary import Vocabulary, special_text, spell
@@ -46,29 +46,29 @@ def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -
     """Loads the model behind a descriptor. Raises FileUnusable or MemoryShort."""
     llama.silence()
     llama.buffers.take()  # what is left of another model's
+    growth = Growth()
     L.llama_backend_init()
     model = _load_model(model_fd, settings, progress)
     weights = llama.buffers.take()
+    beside = growth.line(weights)
     try:
         context, context_tokens = new_context(model, settings)
     except EngineError:
         L.llama_model_free(model)
         raise
-    engine = LlamaEngine(model, context, context_tokens, settings, [*weights, *llama.buffers.take()])
+    engine = LlamaEngine(model, context, context_tokens, settings)
+    engine.note(beside, [*weights, *llama.buffers.take()])
     if engine.facts.can_generate:
         return engine
     L.llama_free(context)  # what it was made for is known now
-    return LlamaEncoder(model, engine.facts, weights)
+    return LlamaEncoder(model, engine.facts, beside, weights)
 
 
 class LlamaEngine(Vocabulary):
     """Implements the Engine protocol; see engine.py for what each call promises."""
 
-    def __init__(
-        self, model: Any, context: Any, context_tokens: int, settings: Settings, buffers: list[Buffer]
-    ) -> None:
+    def __init__(self, model: Any, context: Any, context_tokens: int, settings: Settings) -> None:
         super().__init__(L.llama_model_get_vocab(model))
-        self._buffers = buffers
         self._model = model
         self._context = context
         self._memory = L.llama_get_memory(context)
@@ -139,8 +139,12 @@ class LlamaEngine(Vocabulary):
         self._adapters.adopt(name, fd)
         self._buffers += llama.buffers.take()
 
+    def note(self, beside: Measured, buffers: list[Buffer]) -> None:
+        """What it took of memory, as buffers and beside them."""
+        self._beside, self._buffers = beside, buffers
+
     def memory(self) -> list[Measured]:
-        return measured(self._buffers)
+        return [*measured(self._buffers), self._beside]
 
     def become(self, variant: Variant) -> None:
         self._adapters.apply(variant)

@@ -10,7 +10,7 @@ import ctypes
 import re
 import resource
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hobd.wire.messages import MAX_MEASURED, Measured, MeasuredFor
@@ -26,6 +26,7 @@ _PURPOSES: dict[str, MeasuredFor] = {
     "LoRA": "adapters",
 }
 _RAM = "ram"
+_MOST_AMONG_SMALL = 32 << 20
 _GPU = re.compile(r"\D+(\d+)")
 
 
@@ -84,30 +85,43 @@ def with_purpose(purpose: MeasuredFor, lines: Iterable[Measured]) -> list[Measur
     return [Measured(device, purpose, num_bytes) for device, num_bytes in sums.items()]
 
 
-class Overhead:
-    """What a worker takes beside its model's buffers: made before a model is loaded, asked after."""
+class Growth:
+    """How much more small pieces of memory are in use since it was made: a vocabulary's, for the most part.
+
+    Look before contexts are made. Once large pieces were given back, glibc puts those of up to 32 MiB among
+    the small ones, so weights that were copied are taken off.
+    """
 
     def __init__(self) -> None:
-        self._before = _resident_bytes()
-        self._heap = _heap_bytes()
+        self._before = _heap_bytes()
 
-    def line(self) -> Measured:
-        """What there was, and what the C library handed out in small pieces since: the vocabulary's."""
-        return Measured(_RAM, "overhead", self._before + max(0, _heap_bytes() - self._heap))
+    def line(self, weights: Iterable[Buffer]) -> Measured:
+        grown = max(0, _heap_bytes() - self._before)
+        for buffer in weights:
+            if buffer.place != "CPU_Mapped" and buffer.num_bytes <= min(grown, _MOST_AMONG_SMALL):
+                grown -= buffer.num_bytes
+        return Measured(_RAM, "overhead", grown)
 
 
-def bounded(lines: Sequence[Measured]) -> tuple[Measured, ...]:
-    return tuple(line for line in lines if line.num_bytes)[:MAX_MEASURED]
+def of_process() -> Measured:
+    """What the process takes before it loads anything."""
+    return Measured(_RAM, "overhead", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def bounded(lines: Iterable[Measured]) -> tuple[Measured, ...]:
+    """One line for each device and purpose."""
+    sums: dict[tuple[str, MeasuredFor], int] = {}
+    for line in lines:
+        key = line.device, line.purpose
+        sums[key] = sums.get(key, 0) + line.num_bytes
+    whole = [Measured(device, purpose, size) for (device, purpose), size in sums.items() if size]
+    return tuple(whole[:MAX_MEASURED])
 
 
 def _device(place: str) -> str:
     """`CUDA0` is gpu0; `CPU` and `CUDA_Host` are memory that processors compute in."""
     found = _GPU.fullmatch(place)
     return f"gpu{found[1]}" if found else _RAM
-
-
-def _resident_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class _Mallinfo2(ctypes.Structure):
@@ -118,7 +132,7 @@ class _Mallinfo2(ctypes.Structure):
 
 
 def _heap_bytes() -> int:
-    """What glibc's main heap has in use; large buffers lie outside it. 0 where the library cannot say."""
+    """In use of glibc's main heap; large pieces lie outside it. 0 where the library cannot say."""
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2
     except AttributeError:

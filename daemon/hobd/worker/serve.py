@@ -21,7 +21,7 @@ from hobd.worker.embedder import Span
 from hobd.worker.engine import Engine, EngineError, FileUnusable, Loader, Settings, Slice
 from hobd.worker.intake import Intake
 from hobd.worker.loop import Loop
-from hobd.worker.measured import Overhead, bounded, with_purpose
+from hobd.worker.measured import bounded, of_process, with_purpose
 from hobd.worker.template import Renderer
 
 _READ_BYTES = 1 << 18
@@ -69,7 +69,7 @@ def serve(
     if order is None:
         return
     settings = _settings(order)
-    overhead = Overhead()
+    memory = [of_process()]
     try:
         template = _override(settings)
         engine = load(model_fd, settings, wire.progress)
@@ -84,9 +84,12 @@ def serve(
         return
     adapters = Adapters()
     adapters.adopt(engine, order.adapters, adapter_fds, lambda number: wire.send(m.LoadingAdapter(number)))
+    memory += engine.memory()  # what comes after is not the model's
     draft = None if draft_fd is None else _load_draft(draft_fd, engine, settings, load, wire)
     drafter, problem = (None, draft) if isinstance(draft, str) else (draft, "")
-    wire.send(_ready(engine, problem[:1000], _memory(engine, drafter, overhead)))
+    if drafter is not None:
+        memory += with_purpose("draft", drafter.memory())
+    wire.send(_ready(engine, problem[:1000], bounded(memory)))
     _serve_loaded(engine, drafter, adapters, renderer, wire, messages)
 
 
@@ -135,13 +138,6 @@ def _load_draft(fd: int, engine: Engine, settings: Settings, load: Loader, wire:
         return load_draft(fd, engine, settings, load=load, progress=wire.progress)
     finally:
         os.close(fd)
-
-
-def _memory(engine: Engine, drafter: Drafter | None, overhead: Overhead) -> tuple[m.Measured, ...]:
-    lines = list(engine.memory())
-    if drafter is not None:
-        lines += with_purpose("draft", drafter.memory())
-    return bounded([*lines, overhead.line()])
 
 
 def _ready(engine: Engine, draft_problem: str, memory: tuple[m.Measured, ...]) -> m.Ready:
