@@ -93,7 +93,7 @@ class Engine(Section, frozen=True, kw_only=True):
     ] = "f16"
     gpu_layers: Annotated[
         int,
-        Meta(ge=0, le=9999, description="Layers that go to GPUs, where there are any; 9999: all of them."),
+        Meta(ge=0, le=65536, description="Layers that go to GPUs, where there are any; 9999: all of them."),
     ] = 9999
     speculation: Annotated[
         Literal["auto", "off"],
