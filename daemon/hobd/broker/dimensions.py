@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hobd.store.gguf import Array, Header, Tensor
 
 _LAYER = re.compile(r"blk\.(\d{1,4})\.(.+)")
-_MAX_LAYERS = 4096
+_MAX_LAYERS = 512  # so does llama.cpp
 #: Their states are of a fixed size, whatever the length of a text.
 _RECURRENT = ("ssm_", "shortconv.", "time_mix_")
 #: llama.cpp gives these no memory of tokens: they see all of a text at once.

@@ -145,9 +145,11 @@ def _network(sizes: Dimensions, settings: Settings) -> Iterable[Line]:
     if sizes.is_tied and places[-1] != RAM:
         output += sizes.vocabulary * sizes.width * _bytes_per_number(sizes)
     yield Line(device=places[-1], purpose=Purpose.WEIGHTS, num_bytes=output)
+    held, sequences = cells(sizes, settings), num_sequences(sizes, settings)
     for layer, place in zip(sizes.layers, places, strict=False):
+        kept = _kept_bytes(layer, held, sequences, settings.kv_type)
         yield Line(device=place, purpose=Purpose.WEIGHTS, num_bytes=layer.weights_bytes)
-        yield Line(device=place, purpose=Purpose.KV_CACHE, num_bytes=_kept_bytes(layer, sizes, settings))
+        yield Line(device=place, purpose=Purpose.KV_CACHE, num_bytes=kept)
     yield from _compute(sizes, settings, places)
 
 
@@ -173,11 +175,10 @@ def _gpu_at(fraction: float, gpus: Sequence[Gpu], all_free: int) -> str:
     return gpus[-1].name
 
 
-def _kept_bytes(layer: Layer, sizes: Dimensions, settings: Settings) -> int:
-    block, num_bytes = KV_TYPES[settings.kv_type]
+def _kept_bytes(layer: Layer, held: int, sequences: int, kv_type: str) -> int:
+    block, num_bytes = KV_TYPES[kv_type]
     rows = sum(-(-width // block) * num_bytes for width in (layer.key_width, layer.value_width))
-    states = layer.state_size * _F32 * num_sequences(sizes, settings)
-    return rows * cells(sizes, settings) + states
+    return rows * held + layer.state_size * _F32 * sequences
 
 
 def _bytes_per_number(sizes: Dimensions) -> int:
