@@ -44,7 +44,8 @@ class LlamaEncoder(Vocabulary):
 
     def memory(self) -> list[Measured]:
         """Of contexts, only the one made since: asked after the probe, that is the one that will serve."""
-        return [*measured([*self._weights, *llama.buffers.take()]), self._beside]
+        buffers = [*self._weights, *llama.buffers.take()]
+        return [*measured(buffers, self.facts.weights_bytes), self._beside]
 
     def interrupt(self) -> None:
         self._abort.set()

@@ -144,7 +144,7 @@ class LlamaEngine(Vocabulary):
         self._beside, self._buffers = beside, buffers
 
     def memory(self) -> list[Measured]:
-        return [*measured(self._buffers), self._beside]
+        return [*measured(self._buffers, self.facts.weights_bytes), self._beside]
 
     def become(self, variant: Variant) -> None:
         self._adapters.apply(variant)

@@ -56,11 +56,11 @@ class Buffers:
         return taken
 
 
-def measured(buffers: Iterable[Buffer]) -> list[Measured]:
-    """Bytes by device and purpose.
+def measured(buffers: Iterable[Buffer], weights_bytes: int) -> list[Measured]:
+    """Bytes by device and purpose. `weights_bytes`: of all the model's tensors.
 
     Weights that were copied into a format of the processor's own are counted once: what is mapped of the
-    file beside them is not looked at again, and the system takes it back when it needs room.
+    file for them is not looked at again, and the system takes it back when it needs room.
     """
     sums: dict[tuple[str, MeasuredFor], int] = {}
     mapped = repacked = 0
@@ -72,8 +72,11 @@ def measured(buffers: Iterable[Buffer]) -> list[Measured]:
         else:
             key = _device(buffer.place), _PURPOSES[buffer.use]
             sums[key] = sums.get(key, 0) + buffer.num_bytes
-    if weights := max(mapped, repacked):
-        sums[_RAM, "weights"] = sums.get((_RAM, "weights"), 0) + weights
+    if repacked:
+        elsewhere = sum(size for (_, purpose), size in sums.items() if purpose == "weights")
+        mapped = max(repacked, weights_bytes - elsewhere)
+    if mapped:
+        sums[_RAM, "weights"] = sums.get((_RAM, "weights"), 0) + mapped
     return [Measured(device, purpose, num_bytes) for (device, purpose), num_bytes in sums.items()]
 
 
