@@ -104,6 +104,8 @@ class Loading:
                     plan=plan,
                 )
             )
+        if resident.plan is not None and resident.plan.steps:
+            log.event("shrunk", level="warning", model=entry.name, steps=resident.plan.shrunk)
         resident.load_ms = int((time.monotonic() - began) * 1000)
         return resident
 
