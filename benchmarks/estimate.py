@@ -78,7 +78,7 @@ def measure(name: str, model: Path, settings: tuple[str, ...]) -> Row:
         daemon = stack.Daemon(Path(home), model)
         arguments = [word for setting in settings for word in ("--set", setting)]
         with daemon.running(*arguments, "--load", stack.MODEL), daemon.client() as client:
-            _await_door(daemon.socket)
+            _await_door(daemon)
             for _ in client.load(stack.MODEL):
                 pass
             resident = client.status().residents[0]
@@ -89,11 +89,11 @@ def measure(name: str, model: Path, settings: tuple[str, ...]) -> Row:
             return Row(name, settings, reserved, measured, _counted(resident, _copied(model)))
 
 
-def _await_door(path: Path) -> None:
+def _await_door(daemon: stack.Daemon) -> None:
     deadline = time.monotonic() + 30
-    while not path.exists():
+    while not daemon.socket.exists():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"no daemon came to {path}; its log may say why")
+            raise TimeoutError(f"no daemon came: {(daemon.home / 'hobd.log').read_text()}")
         time.sleep(0.05)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hobd.store.gguf import Array, Header, Tensor
+from hobd.store.header import Array, Header, Tensor
 
 SIZE = {"block_count": 4, "embedding_length": 64, "attention.head_count": 8, "attention.head_count_kv": 2}
 

@@ -21,7 +21,8 @@ from hobd.config import Config
 from hobd.errors import ModelUnusable, OutOfMemory
 from hobd.store.catalog import Catalog, Entry
 from hobd.store.digest import open_model
-from hobd.store.gguf import Header, read_header
+from hobd.store.gguf import read_header
+from hobd.store.header import Header
 from hobd.wire.messages import Load
 
 

@@ -63,10 +63,14 @@ class SystemDevices:
         self._root = root
 
     def read(self) -> tuple[Device, ...]:
-        return (self._main_memory(), *_gpus())
+        return (self._main_memory(), *(_gpus() if self._has_driver() else ()))
 
     def budget(self, config: Config) -> dict[str, int]:
         return budget(config, self.read())
+
+    def _has_driver(self) -> bool:
+        """The kernel's part of NVIDIA's driver, or WSL's: without it the bindings need not be imported."""
+        return any((self._root / "dev" / name).exists() for name in ("nvidiactl", "dxg"))
 
     def _main_memory(self) -> Device:
         import psutil  # asked for rarely; not worth 10 MB in a daemon that nobody watches

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hobd.store.gguf import Array, Header, Tensor
+from hobd.store.header import Array, Header, Tensor
 
 _LAYER = re.compile(r"blk\.(\d{1,4})\.(.+)")
 _MAX_LAYERS = 512  # so does llama.cpp

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from hobd.broker.account import RAM, Account, Line, Purpose
 from hobd.broker.dimensions import Dimensions, Layer, dimensions
-from hobd.store.gguf import Header
+from hobd.store.header import Header
 
 MAX_DEFAULT_CONTEXT = 8192
 #: Numbers per block, and bytes per block, of what a cell may be written as.

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from hobd.broker.dimensions import Dimensions, dimensions
-from hobd.store.gguf import Header
+from hobd.store.header import Header
 
 _MOST_CHARACTERS = 120
 

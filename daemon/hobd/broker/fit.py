@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from hobd.broker.account import Account, totals
 from hobd.broker.dimensions import Dimensions, dimensions
 from hobd.broker.estimate import ALONE, Beside, Settings, cells, context_tokens, estimate
-from hobd.store.gguf import Header
+from hobd.store.header import Header
 
 #: Nobody is served by less.
 LEAST_CONTEXT = 512

@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from struct import Struct
 
 from hobd.errors import ModelUnusable
+from hobd.store.header import Array, Fact, Header, Tensor
 
 MAX_HEADER_BYTES = 128 << 20
 MAX_FACTS = 4096
@@ -68,58 +69,6 @@ def _kinds() -> dict[int, Kind]:
 
 
 KINDS: Mapping[int, Kind] = _kinds()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Array:
-    """`values` is None where the array is of texts, or long."""
-
-    length: int
-    values: tuple[int | float | bool, ...] | None = None
-
-
-Fact = int | float | bool | str | Array
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
-    """`offset` counts from the beginning of the data."""
-
-    name: str
-    shape: tuple[int, ...]
-    kind: str
-    offset: int
-    num_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """What a model file says of itself."""
-
-    facts: Mapping[str, Fact] = field(repr=False)
-    tensors: tuple[Tensor, ...] = field(repr=False)
-    file_bytes: int
-
-    def number(self, key: str, default: int = 0) -> int:
-        """A fact that should be a count; the greatest, where there is one for each layer."""
-        value = self.facts.get(key)
-        if isinstance(value, Array):
-            value = max(value.values) if value.values else None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            return default
-        return value
-
-    def text(self, key: str) -> str:
-        value = self.facts.get(key)
-        return value if isinstance(value, str) else ""
-
-    def length(self, key: str) -> int:
-        value = self.facts.get(key)
-        return value.length if isinstance(value, Array) else 0
-
-    @property
-    def architecture(self) -> str:
-        return self.text("general.architecture")
 
 
 def read_header(fd: int, model: str) -> Header:

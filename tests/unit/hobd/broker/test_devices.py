@@ -36,7 +36,10 @@ def given_groups(root: Path, own: str, **limits: str) -> SystemDevices:
     return SystemDevices(root)
 
 
-def given_driver(monkeypatch: pytest.MonkeyPatch, *sizes: int, broken: str = "") -> None:
+def given_driver(monkeypatch: pytest.MonkeyPatch, root: Path, *sizes: int, broken: str = "") -> SystemDevices:
+    (root / "dev").mkdir()
+    (root / "dev/nvidiactl").touch()
+
     def fails(*_: Any) -> None:
         raise NVMLError
 
@@ -54,6 +57,7 @@ def given_driver(monkeypatch: pytest.MonkeyPatch, *sizes: int, broken: str = "")
     monkeypatch.setitem(
         sys.modules, "pynvml", SimpleNamespace(**(driver | ({broken: fails} if broken else {})))
     )
+    return SystemDevices(root)
 
 
 @pytest.mark.parametrize("devices", [SystemDevices(), FakeDevices(1 << 30)], ids=["real", "fake"])
@@ -82,20 +86,30 @@ def test_without_a_limit_the_machine_is_all_there_is(tmp_path: Path, own: str) -
     assert given_groups(tmp_path, own, hob="max").read()[0].total_bytes == TOTAL
 
 
-def test_no_driver_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_driver_nobody_asks_for_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given_driver(monkeypatch, tmp_path, 100)
+    (tmp_path / "dev/nvidiactl").unlink()
+    assert [device.name for device in SystemDevices(tmp_path).read()] == [RAM]
+
+
+def test_without_bindings_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    devices = given_driver(monkeypatch, tmp_path, 100)
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert [device.name for device in SystemDevices().read()] == [RAM]
+    assert [device.name for device in devices.read()] == [RAM]
 
 
 @pytest.mark.parametrize("broken", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetMemoryInfo"])
-def test_a_driver_that_cannot_say_is_no_gpu(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
-    given_driver(monkeypatch, 100, broken=broken)
-    assert [device.name for device in SystemDevices().read()] == [RAM]
+def test_a_driver_that_cannot_say_is_no_gpu(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str
+) -> None:
+    devices = given_driver(monkeypatch, tmp_path, 100, broken=broken)
+    assert [device.name for device in devices.read()] == [RAM]
 
 
-def test_gpus_are_numbered_in_the_order_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    given_driver(monkeypatch, 100, 60)
-    gpus = SystemDevices().read()[1:]
+def test_gpus_are_numbered_in_the_order_of_the_driver(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gpus = given_driver(monkeypatch, tmp_path, 100, 60).read()[1:]
     assert [(gpu.name, gpu.total_bytes, gpu.free_bytes) for gpu in gpus] == [
         ("gpu0", 100, 50),
         ("gpu1", 60, 30),

@@ -8,7 +8,7 @@ import pytest
 from hobd.broker.account import RAM, Account, Purpose, totals
 from hobd.broker.dimensions import dimensions
 from hobd.broker.estimate import Beside, Gpu, Settings, cells, estimate
-from hobd.store.gguf import Array, Header
+from hobd.store.header import Array, Header
 from hypothesis import given
 from hypothesis import strategies as st
 

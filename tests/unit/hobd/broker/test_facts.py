@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hobd.broker.facts import describe
-from hobd.store.gguf import Header
+from hobd.store.header import Header
 
 from tests.headers import header
 

@@ -14,7 +14,8 @@ import gguf
 import numpy as np
 import pytest
 from hobd.errors import ModelUnusable
-from hobd.store.gguf import KINDS, MAX_TEXTS, Array, Header, Kind, read_header
+from hobd.store.gguf import KINDS, MAX_TEXTS, Kind, read_header
+from hobd.store.header import Array, Header
 from hypothesis import given
 from hypothesis import strategies as st
 
