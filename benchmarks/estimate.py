@@ -21,6 +21,7 @@ from pathlib import Path
 import psutil
 from hob.address import data_dir
 from hob_client import Client
+from hob_client.errors import DaemonUnreachable
 from hob_client.values import Resident
 from hobd.store.gguf import read_header
 from rich.console import Console
@@ -78,7 +79,7 @@ def measure(name: str, model: Path, settings: tuple[str, ...]) -> Row:
         daemon = stack.Daemon(Path(home), model)
         arguments = [word for setting in settings for word in ("--set", setting)]
         with daemon.running(*arguments, "--load", stack.MODEL), daemon.client() as client:
-            _await_door(daemon)
+            await_door(daemon, client)
             for _ in client.load(stack.MODEL):
                 pass
             resident = client.status().residents[0]
@@ -89,12 +90,16 @@ def measure(name: str, model: Path, settings: tuple[str, ...]) -> Row:
             return Row(name, settings, reserved, measured, _counted(resident, _copied(model)))
 
 
-def _await_door(daemon: stack.Daemon) -> None:
+def await_door(daemon: stack.Daemon, client: Client) -> None:
     deadline = time.monotonic() + 30
-    while not daemon.socket.exists():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"no daemon came: {(daemon.home / 'hobd.log').read_text()}")
-        time.sleep(0.05)
+    while True:
+        try:
+            client.status()
+            return
+        except DaemonUnreachable:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no daemon came: {(daemon.home / 'hobd.log').read_text()}") from None
+            time.sleep(0.05)
 
 
 def _use(client: Client, resident: Resident) -> None:
