@@ -112,11 +112,13 @@ def _use(client: Client, resident: Resident) -> None:
 
 
 def _copied(model: Path) -> int:
-    """Bytes of the tensors that processors like this one want in a format of their own."""
+    """Bytes of tensors that processors like this one want in a format of their own, where the file stays
+    mapped: from the first tensor that is used as it is to the last."""
     with model.open("rb") as file:
         tensors = read_header(file.fileno(), model.stem).tensors
-    is_copied = [t for t in tensors if t.kind in COPIED and not t.name.startswith("token_embd")]
-    return sum(tensor.num_bytes for tensor in is_copied)
+    copied = [t for t in tensors if t.kind in COPIED and not t.name.startswith("token_embd")]
+    used = [t.offset for t in tensors if t not in copied]
+    return sum(t.num_bytes for t in copied if min(used) < t.offset < max(used))
 
 
 def _counted(resident: Resident, copied_bytes: int) -> int:

@@ -28,10 +28,11 @@ _CACHE_LANES, _MOST_LANES = 16, 256
 _ROWS_A_LANE = 8  # a token that is sure, and the drafts after it
 _CELL_PADDING = 256
 _VECTOR_SLOTS = 64
+_USUAL_TEXT = 512
 _DRAFT_LANES, _DRAFT_CELLS, _DRAFT_BATCH = 4, 8192, 128
 # Measured with benchmarks/estimate.py: a worker that has loaded nothing, and what a vocabulary adds.
-_WORKER_BYTES = 50 << 20
-_TOKEN_BYTES, _MERGE_BYTES = 200, 130
+_WORKER_BYTES = 55 << 20
+_TOKEN_BYTES, _MERGE_BYTES = 110, 210
 _F32 = 4
 
 
@@ -209,6 +210,8 @@ def _step(sizes: Dimensions, settings: Settings) -> tuple[int, int, int]:
     """Tokens of the longest step, the sequences in it, and the cells that it looks at."""
     batch = max(settings.batch_tokens, 1)
     if sizes.makes_vectors:
+        # A text is read whole, however long: most are no longer than this.
+        batch = max(batch, min(_USUAL_TEXT, context_tokens(sizes, settings)))
         batch = 1 << (batch - 1).bit_length()
         return batch, min(_VECTOR_SLOTS, batch), batch if not sizes.has_memory else _padded(batch, 256)
     sequences = num_sequences(sizes, settings)
