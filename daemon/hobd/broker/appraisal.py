@@ -67,15 +67,15 @@ class Appraiser:
     def plan(
         self, model: str, model_fd: int, config: Config, *, draft: int | None, adapters: Iterable[int]
     ) -> Plan | None:
-        """The plan for open files; None where a header cannot be read: llama.cpp has the last word."""
-        try:
-            header = read_header(model_fd, model)
-            beside = Beside(
-                draft=read_header(draft, model) if draft is not None else None,
-                adapters=tuple(read_header(fd, model) for fd in adapters),
-            )
-        except ModelUnusable:
+        """The plan for open files; None where its header cannot be read: llama.cpp has the last word."""
+        header = _read_or_none(model_fd, model)
+        if header is None:
             return None
+        others = [_read_or_none(fd, model) for fd in adapters]
+        beside = Beside(
+            draft=_read_or_none(draft, model) if draft is not None else None,
+            adapters=tuple(other for other in others if other is not None),
+        )
         return self._plan(model, header, beside, self._devices.read(), config)
 
     def budget(self, config: Config) -> dict[str, int]:
@@ -144,6 +144,13 @@ def _beside(entry: Entry, catalog: Catalog, config: Config) -> Beside:
         draft=_header_or_none(draft) if draft is not None else None,
         adapters=tuple(header for header in adapters if header is not None),
     )
+
+
+def _read_or_none(fd: int, model: str) -> Header | None:
+    try:
+        return read_header(fd, model)
+    except ModelUnusable:
+        return None
 
 
 def _header_or_none(entry: Entry) -> Header | None:
