@@ -21,7 +21,7 @@ from hob_client.channel import Link, open_link
 from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
 from hob_client.parameters import Options, Parameters
-from hob_client.reading import read, read_event
+from hob_client.reading import read, read_details, read_event
 from hob_client.requests import ChatParameters, Message, chat_request, check_text, generate_request, token_ids
 from hob_client.texts import EmbeddingsBuilder, EmbedOptions, embed_request, infill_request, rerank_request
 from hob_client.tools import Talk
@@ -33,6 +33,8 @@ from hob_client.values import (
     Forgotten,
     Happening,
     Model,
+    ModelDetails,
+    Plan,
     Ranking,
     Receipt,
     RenderedPrompt,
@@ -193,6 +195,17 @@ class Client:
     def models(self) -> list[Model]:
         answer = self._call(lambda link: link.models.ListModels, models_pb2.ListModelsRequest())
         return [read(model) for model in answer.models]
+
+    def model(self, model: str) -> ModelDetails:
+        """One model: what its file says, and what loading it would take."""
+        request = models_pb2.GetModelRequest(model=model)
+        return read_details(self._call(lambda link: link.models.GetModel, request))
+
+    def plan(self, model: str) -> Plan:
+        """What loading a model now would take and do; loads nothing."""
+        request = models_pb2.LoadModelRequest(model=model, dry_run=True)
+        plans: list[Plan] = list(self._kinds(lambda link: link.models.LoadModel, request))
+        return plans[0]
 
     def load(
         self, model: str, *, pin: bool = False, keep_alive_seconds: int | None = None

@@ -25,6 +25,9 @@ _VALUES: dict[str, type[Any]] = {
     "Adapter": values.Adapter,
     "MemoryLine": values.MemoryLine,
     "Resident": values.Resident,
+    "Device": values.Device,
+    "Plan": values.Plan,
+    "Facts": values.Facts,
     "Verified": values.Verified,
     "Embedding": values.Embedding,
     "RankedDocument": values.RankedDocument,
@@ -59,6 +62,18 @@ def read(message: Any) -> Any:
     value_type = _VALUES[message.DESCRIPTOR.name]
     by_name = message.DESCRIPTOR.fields_by_name
     return value_type(**{f.name: _field(message, by_name[f.name]) for f in fields(value_type)})
+
+
+def read_details(message: Any) -> values.ModelDetails:
+    """By hand: what is not set is absent, not empty."""
+    return values.ModelDetails(
+        model=read(message.model),
+        resident=read(message.resident) if message.HasField("resident") else None,
+        estimate=tuple(map(read, message.estimate)),
+        facts=tuple(map(read, message.facts)),
+        plan=read(message.plan) if message.HasField("plan") else None,
+        problem=message.problem,
+    )
 
 
 def _field(message: Any, field: FieldDescriptor) -> Any:

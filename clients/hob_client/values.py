@@ -122,6 +122,38 @@ class MemoryLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """Memory that models may have: of the machine, or of a GPU."""
+
+    name: str
+    label: str
+    total_bytes: int
+    free_bytes: int
+    budget_bytes: int
+    reserved_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a model would be loaded. With a `problem` it cannot be."""
+
+    kind: ClassVar[Literal["plan"]] = "plan"
+    lines: tuple[MemoryLine, ...]
+    devices: tuple[Device, ...]
+    steps: tuple[str, ...]  # what there would be less of than was configured
+    evicts: tuple[str, ...]
+    problem: str
+    fits_now: bool
+    context_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resident:
     """A model in memory."""
 
@@ -167,6 +199,19 @@ class Resident:
     num_leases: int  # requests that use it, or wait for its load
     leaves_for: str  # the model that waits for its room; empty for none
     kept_until: datetime | None  # as keep-alives ask
+    shrunk: str  # what it got less of than was configured, so that it fits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDetails:
+    """One model. Without a `plan` its header could not be read; `problem` says why."""
+
+    model: Model
+    resident: Resident | None
+    estimate: tuple[MemoryLine, ...]
+    facts: tuple[Facts, ...]
+    plan: Plan | None
+    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING
 from hob import address
 
 from hobd import log
+from hobd.broker.appraisal import Appraiser
 from hobd.broker.broker import Broker
-from hobd.broker.guess import guess_budget, guess_need
+from hobd.broker.devices import SystemDevices
 from hobd.broker.loading import Loading
+from hobd.broker.needs import Needs
 from hobd.broker.supervisor import PythonSpawner
 from hobd.broker.vault import Vault
 from hobd.config import RELOADABLE, Config, changed_keys, config_file, load, to_toml
@@ -74,7 +76,7 @@ def run(
             raise ConfigError(f"the daemon cannot confine itself: {failure}")
         log.configure(config.daemon.log_level)
         log.catch_tracebacks()
-        daemon = _Daemon(arguments, config, confinement, starter, worker, budget or guess_budget())
+        daemon = _Daemon(arguments, config, confinement, starter, worker, budget)
         asyncio.run(daemon.serve())
     except ConfigError as error:
         starter.fail(error.message)
@@ -119,15 +121,15 @@ class _Daemon:
         confinement: enter.Confinement | None,
         starter: _Starter,
         worker: Sequence[str],
-        budget: Mapping[str, int],
+        budget: Mapping[str, int] | None,
     ) -> None:
         self._arguments = arguments
         self._config = config
         self._confinement = confinement
         self._starter = starter
         self._worker = worker
-        self._budget = budget
         self._started_at = time.time()
+        self._appraiser = Appraiser(SystemDevices(), budget)
         self._ending = asyncio.Event()
 
     async def serve(self) -> None:
@@ -178,13 +180,14 @@ class _Daemon:
             quirks=Quirks(state / "quirks.json"),
             digests=DigestMemory(state / "digests.json"),
             vault=Vault(self._config.memory.pool_mb * 1_000_000),
+            appraiser=self._appraiser,
         )
         return Broker(
             config=self._config,
             catalog=Catalog(self._config.models.directory()),
             loading=loading,
-            need=guess_need,
-            budget=self._budget,
+            needs=Needs(self._appraiser),
+            budget=self._appraiser.budget(self._config),
         )
 
     def _host(self, broker: Broker, door: unix_socket.Door) -> Host:
@@ -205,7 +208,7 @@ class _Daemon:
             broker, identity, num_connections=lambda: host.num_connections, end=self._ending.set
         )
         host = Host(
-            [InferenceService(broker), ModelService(broker), control],
+            [InferenceService(broker), ModelService(broker, self._appraiser), control],
             admit=_admit,
         )
         return host

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from hobd.wire.messages import Constraint, Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Measured, Sampling
 from hobd.worker.embedder import Span
 from hobd.worker.engine import (
     Control,
@@ -82,6 +82,9 @@ class FakeEngine:
     def check_interrupt(self) -> None:
         if self._interrupted.is_set():
             raise Interrupted
+
+    def memory(self) -> Sequence[Measured]:
+        return (Measured("ram", "weights", 1),)
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         return list(text.encode())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hob_cli.connection import Connection
+from hob_cli.memory import print_memory
 from hob_cli.options import connection_options
 from hob_cli.render import (
     age,
@@ -44,19 +45,34 @@ _HEADER = (
 
 
 @click.command("ps")
+@click.option(
+    "--memory", is_flag=True, help="What each takes of memory, for what, as estimated and measured."
+)
 @connection_options
 @click.pass_obj
-def command(connection: Connection) -> None:
+def command(connection: Connection, memory: bool) -> None:
     """Show the models in memory. Does not start a daemon."""
     with connection.running() as client:
         status = client.status()
     if connection.as_json:
         print_json(record(status))
         return
+    if memory:
+        _print_memory(status)
+        return
     print_table(_HEADER, [_row(resident) for resident in status.residents])
     for row in status.waiting:
         print(visible(f"{row.num_requests} waiting for room for {row.model}, for {age(row.since)}"))
     print(visible(_daemon_line(status)))
+
+
+def _print_memory(status: Status) -> None:
+    for resident in status.residents:
+        counted = size(resident.resident_bytes)
+        print(f"{resident.model}, pid {resident.worker_pid}: {counted} as the system counts")
+        print_memory(resident.memory, measured=True)
+        print()
+    print(_daemon_line(status))
 
 
 def _row(resident: Resident) -> tuple[str, ...]:
@@ -104,7 +120,14 @@ def _threads(resident: Resident) -> str:
 def _note(resident: Resident) -> str:
     restarts = f"{resident.num_restarts} restarts" if resident.num_restarts else ""
     template = "template overridden" if resident.template_overridden else ""
-    notes = (resident.degraded, describe_draft(resident), describe_projector(resident), restarts, template)
+    notes = (
+        resident.degraded,
+        resident.shrunk,
+        describe_draft(resident),
+        describe_projector(resident),
+        restarts,
+        template,
+    )
     return "; ".join(part for part in notes if part) or "-"
 
 

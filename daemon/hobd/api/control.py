@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hob.v1 import daemon_pb2 as pb
 from hob.v1.daemon_grpc import DaemonServiceBase
 
-from hobd.api import render, render_memory, render_status
+from hobd.api import render, render_ledger, render_status
 from hobd.api.host import Call, rpc
 from hobd.broker.broker import Broker
 from hobd.errors import NotSupported
@@ -59,7 +59,7 @@ class DaemonService(DaemonServiceBase):
             pb.GetStatusResponse(
                 version=identity.version,
                 pid=os.getpid(),
-                started_at=render_memory.timestamp(identity.started_at),
+                started_at=render_ledger.timestamp(identity.started_at),
                 doors=[door],
                 residents=[render.resident(resident, broker) for resident in broker.tenancy.residents],
                 daemon_resident_bytes=_own_bytes(),
@@ -69,8 +69,8 @@ class DaemonService(DaemonServiceBase):
                 num_requests_served=broker.num_requests_served,
                 num_sessions=broker.num_sessions,
                 models_dir=str(broker.catalog.directory),
-                memory=map(render_memory.memory, broker.tenancy.residency.ledger.balances()),
-                waiting=map(render_memory.waiting, broker.tenancy.residency.waiting),
+                memory=map(render_ledger.memory, broker.tenancy.residency.ledger.balances()),
+                waiting=map(render_ledger.waiting, broker.tenancy.residency.waiting),
                 loading_models=broker.tenancy.loading_models,
                 engine_build=next((r.engine_build for r in broker.tenancy.residents), ""),
                 classes=render_status.classes(broker.sessions),
@@ -84,7 +84,7 @@ class DaemonService(DaemonServiceBase):
     async def WatchEvents(self, call: Call[pb.WatchEventsRequest, pb.WatchEventsResponse]) -> None:
         async with aclosing(self._broker.feed.watch()) as feed:
             async for news in feed:
-                await call.send(render_memory.happening(news))
+                await call.send(render_ledger.happening(news))
 
     @rpc
     async def Attest(self, call: Call[pb.AttestRequest, pb.AttestResponse]) -> None:

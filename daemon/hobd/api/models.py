@@ -10,17 +10,20 @@ import asyncio
 from hob.v1 import models_pb2 as pb
 from hob.v1.models_grpc import ModelServiceBase
 
-from hobd.api import convert, render
+from hobd.api import convert, render, render_memory
 from hobd.api.host import Call, rpc
+from hobd.broker.appraisal import Appraisal, Appraiser
 from hobd.broker.broker import Broker
 from hobd.broker.forgetting import forget
-from hobd.errors import NotSupported
+from hobd.errors import ModelUnusable
+from hobd.store.catalog import Entry
 from hobd.store.digest import verify
 
 
 class ModelService(ModelServiceBase):
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, appraiser: Appraiser) -> None:
         self._broker = broker
+        self._appraiser = appraiser
 
     @rpc
     async def ListModels(self, call: Call[pb.ListModelsRequest, pb.ListModelsResponse]) -> None:
@@ -37,13 +40,23 @@ class ModelService(ModelServiceBase):
         for resident in self._broker.tenancy.residents:
             if resident.model == entry.name:
                 response.resident.CopyFrom(render.resident(resident, self._broker))
+        try:
+            appraisal = await self._appraise(entry)
+        except ModelUnusable as error:
+            response.problem = error.message
+        else:
+            response.estimate.extend(render_memory.account_lines(appraisal.asked))
+            response.facts.extend(render_memory.facts(appraisal))
+            response.plan.CopyFrom(self._plan(entry, appraisal))
         await call.send(response)
 
     @rpc
     async def LoadModel(self, call: Call[pb.LoadModelRequest, pb.LoadModelResponse]) -> None:
         request = call.request
         if request.dry_run:
-            raise NotSupported("dry_run is not supported by this version of hob")
+            entry = self._broker.resolve(request.model)
+            await call.send(pb.LoadModelResponse(plan=self._plan(entry, await self._appraise(entry))))
+            return
         steps: asyncio.Queue[pb.LoadModelResponse] = asyncio.Queue()
 
         keep_seconds = convert.keep_alive(request)
@@ -65,6 +78,18 @@ class ModelService(ModelServiceBase):
                 await call.send(pb.LoadModelResponse(loaded=render.resident(resident, self._broker)))
         finally:
             teller.cancel()
+
+    async def _appraise(self, entry: Entry) -> Appraisal:
+        """Raises ModelUnusable."""
+        return await asyncio.to_thread(
+            self._appraiser.appraise, entry, self._broker.catalog, self._broker.config
+        )
+
+    def _plan(self, entry: Entry, appraisal: Appraisal) -> pb.Plan:
+        tenancy = self._broker.tenancy
+        residents = tenancy.residents
+        pinned = {r.model for r in residents if tenancy.residency.tenant(r.model).pinned}
+        return render_memory.plan(entry.name, appraisal, residents, pinned)
 
     @rpc
     async def UnloadModel(self, call: Call[pb.UnloadModelRequest, pb.UnloadModelResponse]) -> None:

@@ -14,7 +14,7 @@ from hob.v1 import daemon_pb2, models_pb2
 from hob.v1 import inference_pb2 as pb
 
 from hobd.api import render_memory
-from hobd.api.render_memory import timestamp
+from hobd.api.render_ledger import moment, timestamp
 from hobd.broker import request as words
 from hobd.broker.broker import Broker
 from hobd.broker.family import memory_bytes
@@ -219,7 +219,7 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         sandbox=tenant.sandbox,
         loaded_at=timestamp(tenant.loaded_at),
         idle_since=timestamp(tenant.idle_since),
-        leaves_at=render_memory.moment(residency.leaves_at(tenant.model)),
+        leaves_at=moment(residency.leaves_at(tenant.model)),
         pinned=place.pinned,
         num_restarts=broker.tenancy.num_restarts.get(tenant.model, 0),
         architecture=facts.architecture,
@@ -243,8 +243,9 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         num_restored=tenant.num_restored,
         num_leases=len(place.leases),
         leaves_for=place.leaves_for,
-        kept_until=render_memory.moment(place.kept_until or None),
-        memory=render_memory.lines(residency.ledger.holding(tenant.model)),
+        kept_until=moment(place.kept_until or None),
+        memory=render_memory.resident_lines(tenant),
+        shrunk=tenant.plan.shrunk if tenant.plan is not None else "",
     )
 
 

@@ -1,73 +1,91 @@
-"""Memory, its ledger and what happened to it as protobuf, and the times that belong to them.
+"""Memory as protobuf: a resident's account beside what was measured, a model's plan, a machine's devices.
 
-Must only convert. Called by render.py and control.py.
+Must only convert and add up. Called by render.py and models.py.
 """
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 
-from google.protobuf.timestamp_pb2 import Timestamp
-from hob.v1 import daemon_pb2, models_pb2
+from hob.v1 import models_pb2 as pb
 
-from hobd.broker.account import RAM, totals
-from hobd.broker.feed import News
-from hobd.broker.ledger import Balance, Holding
-from hobd.broker.orders import Waiting
-
-
-def timestamp(seconds: float | None) -> Timestamp | None:
-    """A time of the wall's clock."""
-    if seconds is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(datetime.fromtimestamp(seconds, UTC))
-    return stamp
+from hobd.broker.account import Account, Purpose, totals
+from hobd.broker.appraisal import Appraisal
+from hobd.broker.dimensions import dimensions
+from hobd.broker.estimate import context_tokens
+from hobd.broker.facts import describe
+from hobd.broker.fit import lacking, leaving
+from hobd.broker.resident import Resident
 
 
-def moment(steady: float | None) -> Timestamp | None:
-    """A time of the steady clock, as the wall's clock has it now: deadlines do not move with the date."""
-    return None if steady is None else timestamp(time.time() + steady - time.monotonic())
-
-
-def lines(holding: Holding | None) -> list[models_pb2.MemoryLine]:
-    """What was estimated; all that a measurement found beyond it is in one line of the processor's memory."""
-    if holding is None:
-        return []
-    told = [
-        models_pb2.MemoryLine(device=line.device, purpose=line.purpose, reserved_bytes=line.num_bytes)
-        for line in holding.reserved
+def resident_lines(resident: Resident) -> list[pb.MemoryLine]:
+    """What was reserved for a model beside what its worker measured; what it stowed is measured by now."""
+    reserved = {(line.device, str(line.purpose)): line.num_bytes for line in reserved_for(resident)}
+    measured = {(line.device, str(line.purpose)): line.num_bytes for line in resident.facts.memory}
+    if resident.tally.stash_bytes:
+        measured["ram", str(Purpose.PREFIX_CACHE)] = resident.tally.stash_bytes
+    return [
+        pb.MemoryLine(
+            device=device,
+            purpose=purpose,
+            reserved_bytes=reserved.get((device, purpose), 0),
+            measured_bytes=measured.get((device, purpose), 0),
+        )
+        for device, purpose in dict.fromkeys((*reserved, *measured))
     ]
-    beyond = totals(holding.charged).get(RAM, 0) - totals(holding.reserved).get(RAM, 0)
-    if beyond > 0:
-        told.append(models_pb2.MemoryLine(device=RAM, purpose="overhead", measured_bytes=beyond))
-    return told
 
 
-def memory(balance: Balance) -> daemon_pb2.Memory:
-    return daemon_pb2.Memory(
-        device=balance.device,
-        budget_bytes=balance.budget_bytes,
-        reserved_bytes=balance.reserved_bytes,
-        measured_bytes=balance.measured_bytes,
-        free_bytes=balance.free_bytes,
+def reserved_for(resident: Resident) -> Account:
+    return resident.plan.account if resident.plan is not None else ()
+
+
+def account_lines(account: Account) -> list[pb.MemoryLine]:
+    return [
+        pb.MemoryLine(device=line.device, purpose=str(line.purpose), reserved_bytes=line.num_bytes)
+        for line in account
+    ]
+
+
+def facts(appraisal: Appraisal) -> list[pb.Facts]:
+    return [pb.Facts(key=key, value=value) for key, value in describe(appraisal.header)]
+
+
+def plan(model: str, appraisal: Appraisal, residents: Iterable[Resident], pinned: set[str]) -> pb.Plan:
+    """How a model would be loaded beside what is in memory now."""
+    found = appraisal.plan
+    others = [resident for resident in residents if resident.model != model]
+    reserved = _added(totals(reserved_for(resident)) for resident in others)
+    free = {name: size - reserved.get(name, 0) for name, size in appraisal.budget.items()}
+    idle = [r for r in others if r.idle_since is not None and r.model not in pinned]
+    idle.sort(key=lambda resident: resident.idle_since or 0)
+    return pb.Plan(
+        lines=account_lines(found.account),
+        devices=_devices(appraisal, reserved),
+        steps=found.steps,
+        evicts=leaving(found.account, free, [(r.model, reserved_for(r)) for r in idle]),
+        problem=found.problem,
+        fits_now=not lacking(found.account, free),
+        context_tokens=context_tokens(dimensions(appraisal.header), found.settings),
     )
 
 
-def waiting(row: Waiting) -> daemon_pb2.Waiting:
-    return daemon_pb2.Waiting(model=row.model, num_requests=row.num_waiting, since=moment(row.since))
+def _devices(appraisal: Appraisal, reserved: Mapping[str, int]) -> list[pb.Device]:
+    return [
+        pb.Device(
+            name=device.name,
+            label=device.label,
+            total_bytes=device.total_bytes,
+            free_bytes=device.free_bytes,
+            budget_bytes=appraisal.budget.get(device.name, 0),
+            reserved_bytes=reserved.get(device.name, 0),
+        )
+        for device in appraisal.devices
+    ]
 
 
-def happening(news: News) -> daemon_pb2.WatchEventsResponse:
-    return daemon_pb2.WatchEventsResponse(
-        at=timestamp(news.at),
-        kind=news.kind,
-        model=news.model,
-        request_id=news.request_id,
-        message=news.message,
-        reason=news.reason,
-        beneficiary=news.beneficiary,
-        num_bytes=news.num_bytes,
-        client_request_id=news.client_request_id,
-    )
+def _added(sums: Iterable[dict[str, int]]) -> dict[str, int]:
+    whole: dict[str, int] = {}
+    for each in sums:
+        for device, num_bytes in each.items():
+            whole[device] = whole.get(device, 0) + num_bytes
+    return whole

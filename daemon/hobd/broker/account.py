@@ -20,6 +20,8 @@ class Purpose(StrEnum):
     KV_CACHE = "kv_cache"
     COMPUTE = "compute"
     PROJECTOR = "projector"
+    DRAFT = "draft"
+    ADAPTERS = "adapters"
     PREFIX_CACHE = "prefix_cache"
     OVERHEAD = "overhead"
 

@@ -18,12 +18,14 @@ from hobd.broker.adapters import require_known
 from hobd.broker.course import Course
 from hobd.broker.feed import Feed
 from hobd.broker.ledger import Ledger
-from hobd.broker.loading import Loading, Progress
+from hobd.broker.loading import Loading
+from hobd.broker.needs import Needs
+from hobd.broker.progress import Progress
 from hobd.broker.request import Request
 from hobd.broker.resident import R, Resident
 from hobd.broker.session import Session
 from hobd.broker.tasks import Tasks
-from hobd.broker.tenancy import Need, Tenancy
+from hobd.broker.tenancy import Tenancy
 from hobd.config import Config
 from hobd.store.catalog import Catalog, Entry
 from hobd.wire import messages as m
@@ -33,9 +35,9 @@ class Broker:
     """Use as an async context manager: its tasks end with it, and all workers with them."""
 
     def __init__(
-        self, *, config: Config, catalog: Catalog, loading: Loading, need: Need, budget: Mapping[str, int]
+        self, *, config: Config, catalog: Catalog, loading: Loading, needs: Needs, budget: Mapping[str, int]
     ) -> None:
-        """`need`: what a model will take in memory; `budget`: what there is for models, by device."""
+        """`needs`: what models will take in memory; `budget`: what there is for models, by device."""
         self.config = config
         self.catalog = catalog
         self.feed = Feed()
@@ -48,7 +50,7 @@ class Broker:
             catalog=catalog,
             loading=loading,
             ledger=Ledger(budget),
-            need=need,
+            needs=needs,
             feed=self.feed,
             tasks=self._tasks,
         )

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from hobd import errors, log
 from hobd.broker.feed import Feed
-from hobd.broker.loading import Progress
+from hobd.broker.progress import Progress
 from hobd.broker.recovery import Loss, Verdict, Ward
 from hobd.broker.resident import Resident
 from hobd.broker.session import Session

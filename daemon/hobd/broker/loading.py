@@ -15,19 +15,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import msgspec
 
 from hobd import errors, log
-from hobd.broker.adapters import Adapter, Adapters
+from hobd.broker.appraisal import Appraiser, as_planned
 from hobd.broker.draft import Draft
-from hobd.broker.projector import Projector
+from hobd.broker.files import Files, open_files
+from hobd.broker.fit import Plan
+from hobd.broker.progress import Progress
 from hobd.broker.resident import Resident, WorkerDied
 from hobd.broker.seal import Binding
 from hobd.broker.spare import SpareWorker
@@ -35,17 +35,10 @@ from hobd.broker.supervisor import Spawner, WorkerProcess, describe_exit
 from hobd.broker.vault import Vault
 from hobd.config import Config
 from hobd.store.catalog import Entry
-from hobd.store.digest import DigestMemory, OpenModel, open_verified
+from hobd.store.digest import DigestMemory
 from hobd.store.override import read_override
 from hobd.store.quirks import Quirks
 from hobd.wire import messages as m
-
-
-class Progress(Protocol):
-    """Told how far a load is. `num_ahead`: while it waits for room, the models that get theirs before it."""
-
-    def __call__(self, stage: str, fraction: float, num_ahead: int = 0, /) -> None: ...
-
 
 _FAULTS = frozenset((-signal.SIGILL, -signal.SIGSEGV, -signal.SIGBUS))
 
@@ -55,49 +48,24 @@ class _Job:
     """One load, its files open."""
 
     entry: Entry
-    model: OpenModel
-    draft: Draft
-    draft_fd: int | None
-    adapters: Adapters
-    projector: Projector
+    files: Files
     config: Config
     progress: Progress
-
-    @property
-    def files(self) -> list[tuple[m.Purpose, int]]:
-        """What the worker gets, each with what it is."""
-        draft = [] if self.draft_fd is None else [self.draft_fd]
-        projector = [] if self.projector.fd is None else [self.projector.fd]
-        return [
-            ("model", self.model.fd),
-            *(("draft", fd) for fd in draft),
-            *(("projector", fd) for fd in projector),
-            *(("adapter", fd) for fd in self.adapters.fds),
-        ]
-
-    def without_culprit(self, death: WorkerDied) -> _Job | None:
-        """The same without what the worker was reading when it died; None if that was the model."""
-        how = f"broke the contract ({death.reason})" if death.reason else f"was {describe_exit(death.status)}"
-        problem = f"the worker that read it {how}; it may be damaged, or too large"
-        if death.phase is m.Phase.DRAFTING and self.draft_fd is not None:
-            return replace(self, draft=self.draft.without(problem), draft_fd=None)
-        if death.phase is m.Phase.PROJECTING and self.projector.fd is not None:
-            return replace(self, projector=self.projector.without(problem))
-        each = self.adapters.each
-        if death.phase is m.Phase.ADAPTING and death.adapter < len(each) and not each[death.adapter].problem:
-            return replace(self, adapters=self.adapters.without(death.adapter, problem))
-        return None
+    plan: Plan | None
 
 
 class Loading:
     """How models are loaded; holds no state of any one of them, but for what `vault` keeps sealed."""
 
-    def __init__(self, *, spawner: Spawner, quirks: Quirks, digests: DigestMemory, vault: Vault) -> None:
+    def __init__(
+        self, *, spawner: Spawner, quirks: Quirks, digests: DigestMemory, vault: Vault, appraiser: Appraiser
+    ) -> None:
         self.spare = SpareWorker(spawner)
         self.vault = vault
         self._num_loading = 0
         self._rest = asyncio.Event()
         self._rest.set()
+        self._appraiser = appraiser
         self._spawner = spawner
         self._quirks = quirks
         self._digests = digests
@@ -105,30 +73,24 @@ class Loading:
     async def load(self, entry: Entry, draft: Draft, config: Config, progress: Progress) -> Resident:
         """A resident that answers. Raises ModelUnusable, OutOfMemory or WorkerCrashed."""
         began = time.monotonic()
-        with contextlib.ExitStack() as files, self._at_work():
-            model = await self._open(entry, config, progress)
-            files.callback(os.close, model.fd)
-            draft, draft_fd = await self._open_draft(draft, config, progress)
-            if draft_fd is not None:
-                files.callback(os.close, draft_fd)
-            adapters = await self._open_adapters(entry, config, progress)
-            for fd in adapters.fds:
-                files.callback(os.close, fd)
-            projector = await self._open_projector(entry, config, progress)
-            if projector.fd is not None:
-                files.callback(os.close, projector.fd)
-            resident = await self._start_in_time(
-                _Job(
-                    entry=entry,
-                    model=model,
-                    draft=draft,
-                    draft_fd=draft_fd,
-                    adapters=adapters,
-                    projector=projector,
-                    config=config,
-                    progress=progress,
-                )
+        with contextlib.ExitStack() as stack, self._at_work():
+            files = await open_files(entry, draft, config, self._digests, progress, stack)
+            plan = await asyncio.to_thread(
+                self._appraiser.plan,
+                entry.name,
+                files.model.fd,
+                config,
+                draft=files.draft_fd,
+                adapters=files.adapters.fds,
+                projector=files.projector.fd,
             )
+            if plan is not None and plan.problem:
+                raise errors.OutOfMemory(plan.problem, model=entry.name)
+            resident = await self._start_in_time(
+                _Job(entry=entry, files=files, config=config, progress=progress, plan=plan)
+            )
+        if resident.plan is not None and resident.plan.steps:
+            log.event("shrunk", level="warning", model=entry.name, steps=resident.plan.shrunk)
         resident.load_ms = int((time.monotonic() - began) * 1000)
         if resident.projector.name:
             why = resident.projector_problem
@@ -149,70 +111,6 @@ class Loading:
             self._num_loading -= 1
             if not self._num_loading:
                 self._rest.set()
-
-    async def _open(self, entry: Entry, config: Config, progress: Progress) -> OpenModel:
-        """A model's descriptor, its digest checked on that very descriptor."""
-        loop = asyncio.get_running_loop()
-
-        def on_progress(fraction: float) -> None:
-            loop.call_soon_threadsafe(progress, "verifying", fraction)
-
-        opening = asyncio.ensure_future(
-            asyncio.to_thread(
-                open_verified, entry, mode=config.models.verify, memory=self._digests, progress=on_progress
-            )
-        )
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close)  # the thread goes on, and nobody else would
-            raise
-
-    async def _open_draft(self, draft: Draft, config: Config, progress: Progress) -> tuple[Draft, int | None]:
-        """The draft's descriptor, or what is wrong with it. There is none where nothing may be guessed."""
-        if config.engine.speculation == "off":
-            return Draft(), None
-        if draft.entry is None:
-            return draft, None
-        try:
-            return draft, (await self._open(draft.entry, config, progress)).fd
-        except errors.ModelUnusable as error:
-            return draft.without(error.message), None
-
-    async def _open_adapters(self, entry: Entry, config: Config, progress: Progress) -> Adapters:
-        """The model's adapters, each open or with what is wrong with it."""
-        opened: list[Adapter] = []
-        try:
-            for adapter in entry.adapters:
-                opened.append(await self._open_adapter(adapter, config, progress))
-        except BaseException:
-            for fd in Adapters(tuple(opened)).fds:
-                os.close(fd)
-            raise
-        return Adapters(tuple(opened))
-
-    async def _open_adapter(self, adapter: Entry, config: Config, progress: Progress) -> Adapter:
-        if adapter.problem is not None:
-            return Adapter(name=adapter.name, problem=adapter.problem)
-        try:
-            file = await self._open(adapter, config, progress)
-        except errors.ModelUnusable as error:
-            return Adapter(name=adapter.name, problem=error.message)
-        return Adapter(name=adapter.name, fd=file.fd, sha256=file.sha256 or "")
-
-    async def _open_projector(self, entry: Entry, config: Config, progress: Progress) -> Projector:
-        """What the model sees with, or what is wrong with it."""
-        found = entry.projector
-        if found is None:
-            return Projector()
-        projector = Projector(name=found.name)
-        if found.problem is not None:
-            return projector.without(found.problem)
-        try:
-            file = await self._open(found, config, progress)
-        except errors.ModelUnusable as error:
-            return projector.without(error.message)
-        return replace(projector, fd=file.fd, sha256=file.sha256 or "")
 
     async def _start_in_time(self, job: _Job) -> Resident:
         seconds = job.config.engine.load_timeout_seconds
@@ -250,10 +148,10 @@ class Loading:
             try:
                 return await self._try_worker(job, workaround=workaround)
             except WorkerDied as death:
-                less = job.without_culprit(death)
+                less = job.files.without_culprit(death)
                 if less is None:
                     raise
-                job = less
+                job = replace(job, files=less)
 
     async def _try_worker(self, job: _Job, *, workaround: str | None) -> Resident:
         """One attempt, of which no worker is left when it fails. `workaround` None: the remembered one."""
@@ -281,14 +179,15 @@ class Loading:
     async def _meet(process: WorkerProcess, job: _Job) -> Resident:
         resident = Resident(
             job.entry.name,
-            job.model.sha256 or "",
+            job.files.model.sha256 or "",
             process,
             job.progress,
             job.config.engine.step_timeout_seconds,
         )
-        resident.draft, resident.why_no_draft = job.draft.name, job.draft.problem
-        resident.adapters = job.adapters.digests
-        resident.projector = job.projector
+        resident.draft, resident.why_no_draft = job.files.draft.name, job.files.draft.problem
+        resident.adapters = job.files.adapters.digests
+        resident.projector = job.files.projector
+        resident.plan = job.plan
         try:
             await resident.hello()
         except BaseException:
@@ -300,16 +199,16 @@ class Loading:
         """Gives a worker its model, and what earlier workers computed with it."""
         await self.vault.settled(resident.model)
         binding = _binding(resident, settings)
-        handover = self.vault.open(resident.model, binding, settings.stash_bytes, job.model.size_bytes)
+        handover = self.vault.open(resident.model, binding, settings.stash_bytes, job.files.model.size_bytes)
         if handover is None:
-            await resident.load(settings, [fd for _, fd in job.files])
+            await resident.load(settings, [fd for _, fd in job.files.descriptors])
             return
         settings = msgspec.structs.replace(
             settings, descriptors=(*settings.descriptors, "tray"), tray_begin=handover.tray_begin
         )
         unsealing = asyncio.create_task(handover.unseal(), name=f"unseal {resident.model}")
         try:
-            await resident.load(settings, [*(fd for _, fd in job.files), handover.tray.fd])
+            await resident.load(settings, [*(fd for _, fd in job.files.descriptors), handover.tray.fd])
             resident.restore(handover.restored(await unsealing))
         except BaseException:
             unsealing.add_done_callback(lambda _: handover.close())
@@ -337,14 +236,9 @@ class Loading:
         )
 
 
-def _close(opening: asyncio.Future[OpenModel]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        os.close(opening.result().fd)
-
-
 def _settings(job: _Job, workaround: str, template: bytes | None) -> m.Load:
     engine = job.config.engine
-    return m.Load(
+    load = m.Load(
         context_tokens=engine.context_tokens,
         num_lanes=engine.lanes,
         batch_tokens=max(engine.batch_tokens, engine.lanes),  # every lane's token fits into one step
@@ -353,11 +247,14 @@ def _settings(job: _Job, workaround: str, template: bytes | None) -> m.Load:
         speculates=engine.speculation == "auto",
         stash_bytes=engine.stash_mb * 1_000_000,
         degraded=workaround,
-        adapters=job.adapters.for_worker(),
+        adapters=job.files.adapters.for_worker(),
         template=template,
-        projector_problem=job.projector.problem,
-        descriptors=tuple(purpose for purpose, _ in job.files),
+        projector_problem=job.files.projector.problem,
+        descriptors=tuple(purpose for purpose, _ in job.files.descriptors),
+        kv_type=engine.kv_type,
+        gpu_layers=engine.gpu_layers,
     )
+    return load if job.plan is None else as_planned(load, job.plan.settings)
 
 
 def _binding(resident: Resident, settings: m.Load) -> Binding:
@@ -367,5 +264,6 @@ def _binding(resident: Resident, settings: m.Load) -> Binding:
         # What a projector made of a picture is in the cells of who saw it.
         adapters=(resident.projector.sha256, *(digest for _, digest in sorted(resident.adapters.items()))),
         engine_build=resident.engine_build,
-        layout=f"{settings.context_tokens},{settings.kv_cells},{settings.num_lanes},{settings.degraded}",
+        layout=f"{settings.context_tokens},{settings.kv_cells},{settings.num_lanes},{settings.degraded},"
+        f"{settings.kv_type}",
     )

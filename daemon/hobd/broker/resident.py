@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from hobd import errors
+from hobd.broker.fit import Plan
 from hobd.broker.link import Link
 from hobd.broker.projector import Projector
+from hobd.broker.questions import Question, Questions, R
 from hobd.broker.recovery import Loss
 from hobd.broker.refusal import refusal
 from hobd.broker.request import AppliedLora
@@ -25,9 +27,6 @@ from hobd.wire import messages as m
 from hobd.wire.framing import WireError
 
 _STOP_SECONDS = 2.0
-Question = m.Tokenize | m.Detokenize | m.Render | m.ForgetPrefixes
-Reply = m.Tokens | m.Text | m.Rendered | m.Forgotten
-R = TypeVar("R", m.Tokens, m.Text, m.Rendered, m.Forgotten)
 Word = TypeVar("Word", m.Hello, m.Ready)
 
 
@@ -63,6 +62,7 @@ class Resident:
         self.adapters: dict[str, str] = {}  # digests by name
         self.projector = Projector()
         self.is_template_overridden = False
+        self.plan: Plan | None = None  # what was reserved for it, and what it got less of
         self.engine_build = ""
         self.sandbox = ""
         self.handover: Handover | None = None  # what it inherits and leaves
@@ -88,7 +88,7 @@ class Resident:
         self._hello: asyncio.Future[m.Hello] = asyncio.get_running_loop().create_future()
         self._ready: asyncio.Future[m.Ready] = asyncio.get_running_loop().create_future()
         self._sessions: dict[int, Session] = {}
-        self._questions: dict[int, tuple[type[Reply], asyncio.Future[Reply]]] = {}
+        self._questions = Questions(model)
 
     @property
     def facts(self) -> m.Ready:
@@ -194,7 +194,7 @@ class Resident:
             self._lose_all(self._end_of_life)
         elif not self._broken.is_set():
             session.submitted(time.monotonic())
-            self._link.send(_submission(session))
+            self._link.send(session.submission())
         try:
             await session.at_rest.wait()
         finally:
@@ -227,8 +227,7 @@ class Resident:
 
     async def ask(self, question: Question, kind: type[R]) -> R:
         """One question to the tokenizer or template. Raises what the worker refuses it with."""
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._questions[question.id] = (kind, future)
+        future = self._questions.add(question.id, kind)
         self._watchdog.watch(True)
         if self._end_of_life:
             self._lose_all(self._end_of_life)
@@ -236,7 +235,7 @@ class Resident:
         try:
             reply = await future
         finally:
-            self._questions.pop(question.id, None)
+            self._questions.drop(question.id)
             self._watchdog.watch(bool(self._sessions or self._questions))
         assert isinstance(reply, kind)
         return reply
@@ -266,7 +265,7 @@ class Resident:
             case m.Refused():
                 self._on_refused(message)
             case m.Tokens() | m.Text() | m.Rendered() | m.Forgotten():
-                self._on_reply(message)
+                self._questions.answer(message)
             case m.Kept():
                 self._on_kept(message)
             case m.Hello():
@@ -307,16 +306,8 @@ class Resident:
         error = refusal(message, self.model)
         if (session := self._sessions.pop(message.id, None)) is not None:
             session.fail(error)
-        elif (question := self._questions.get(message.id)) is not None and not question[1].done():
-            question[1].set_exception(error)
-
-    def _on_reply(self, message: Reply) -> None:
-        question = self._questions.get(message.id)
-        if question is None or question[1].done():
-            return  # its caller has gone
-        if not isinstance(message, question[0]):
-            raise WireError(f"a {type(message).__name__} where a {question[0].__name__} was asked for")
-        question[1].set_result(message)
+        else:
+            self._questions.refuse(message.id, error)
 
     def _on_kept(self, message: m.Kept) -> None:
         if self.handover is None or not self._stop_reason:
@@ -363,25 +354,4 @@ class Resident:
         for session in sessions:
             verdict = session.history.lose(now, is_alone=num_at_work == 1)
             session.lose(Loss(how, is_wanted=bool(self._stop_reason), verdict=verdict))
-        for _, future in list(self._questions.values()):
-            if not future.done():
-                future.set_exception(
-                    errors.WorkerCrashed(f"the question was lost because {how}; ask again", model=self.model)
-                )
-
-
-def _submission(session: Session) -> m.Submit:
-    request, told = session.request, session.history.tokens
-    return m.Submit(
-        session.id,
-        request.prompt,
-        request.sampling,
-        request.limits,
-        request.priority,
-        request.truncation,
-        caller=request.caller,
-        domain=request.domain,
-        resume=m.Resume(told.tolist()) if told else None,
-        constraint=request.constraint,
-        loras=request.loras,
-    )
+        self._questions.lose_all(how)

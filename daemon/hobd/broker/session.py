@@ -60,6 +60,23 @@ class Session:
         """Whether a worker understood the prompt and counted it."""
         return self._admitted is not None
 
+    def submission(self) -> m.Submit:
+        """What a worker needs to answer it, from the beginning or from where another one was."""
+        request, told = self.request, self.history.tokens
+        return m.Submit(
+            self.id,
+            request.prompt,
+            request.sampling,
+            request.limits,
+            request.priority,
+            request.truncation,
+            caller=request.caller,
+            domain=request.domain,
+            resume=m.Resume(told.tolist()) if told else None,
+            constraint=request.constraint,
+            loras=request.loras,
+        )
+
     async def events(self) -> AsyncGenerator[Event, None]:
         """What happens, until Finished. Raises the HobError that ended the session."""
         while True:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 
 from hobd import errors, log
-from hobd.broker.account import Account
 from hobd.broker.course import Gate
 from hobd.broker.draft import find_draft
 from hobd.broker.family import Family, corrected, memory_bytes
 from hobd.broker.feed import Feed
 from hobd.broker.ledger import Ledger
-from hobd.broker.loading import Loading, Progress
+from hobd.broker.loading import Loading
+from hobd.broker.needs import Needs
 from hobd.broker.orders import Evict, Grant, Load, Order, Refuse
+from hobd.broker.progress import Progress
 from hobd.broker.residency import Residency
 from hobd.broker.resident import Resident
 from hobd.broker.tasks import Tasks
@@ -27,9 +28,6 @@ from hobd.broker.tenant import Place, Policy
 from hobd.broker.tickets import Arrival, Tickets
 from hobd.config import Config
 from hobd.store.catalog import Catalog, Entry
-
-#: What a model will take in memory.
-Need = Callable[[Entry, Catalog, Config], Account]
 
 
 class Tenancy:
@@ -42,7 +40,7 @@ class Tenancy:
         catalog: Catalog,
         loading: Loading,
         ledger: Ledger,
-        need: Need,
+        needs: Needs,
         feed: Feed,
         tasks: Tasks,
     ) -> None:
@@ -53,7 +51,7 @@ class Tenancy:
         self._config = config
         self._catalog = catalog
         self._loading = loading
-        self._need = need
+        self._needs = needs
         self._tasks = tasks
         self._tickets = Tickets(feed)
         self._entries: dict[str, Entry] = {}  # of the models that were wanted, as they were last seen
@@ -93,7 +91,7 @@ class Tenancy:
             Busy, OutOfMemory: there is no room, and none came in time.
         """
         self._entries[entry.name] = entry
-        account = self._need(entry, self._catalog, self._config)
+        account = await self._needs.of(entry, self._catalog, self._config)
         number = self._tickets.issue(entry.name, progress)
         try:
             self._obey(self.residency.want(number, entry.name, account, _now()))

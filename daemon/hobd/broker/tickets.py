@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Sequence
 
 from hobd.broker.feed import Feed
-from hobd.broker.loading import Progress
 from hobd.broker.orders import Waiting
+from hobd.broker.progress import Progress
 from hobd.broker.resident import Resident
 from hobd.errors import HobError
 

@@ -103,6 +103,14 @@ class Engine(Section, frozen=True, kw_only=True):
     kv_cells: Annotated[
         int, Meta(ge=0, le=67108864, description="Tokens that all sequences hold together. 0: chosen.")
     ] = 0
+    kv_type: Annotated[
+        Literal["f16", "q8_0"],
+        Meta(description="What a cell of the KV cache is written as. q8_0 takes half the room, and rounds."),
+    ] = "f16"
+    gpu_layers: Annotated[
+        int,
+        Meta(ge=0, le=65536, description="Layers that go to GPUs, where there are any; 9999: all of them."),
+    ] = 9999
     speculation: Annotated[
         Literal["auto", "off"],
         Meta(
@@ -135,8 +143,22 @@ class Engine(Section, frozen=True, kw_only=True):
 
 
 class Memory(Section, frozen=True, kw_only=True):
-    """How much memory there is for what."""
+    """How much memory models may take together, and what happens to one for which that is too little."""
 
+    ram_mb: Annotated[
+        int, Meta(ge=0, le=1 << 30, description="Megabytes of main memory for models. 0: ram_percent says.")
+    ] = 0
+    ram_percent: Annotated[
+        int, Meta(ge=1, le=100, description="Of main memory, or of what hobd's cgroup may have, for models.")
+    ] = 80
+    gpu_mb: Annotated[
+        int, Meta(ge=0, le=1 << 30, description="Megabytes of each GPU for models. 0: gpu_percent says.")
+    ] = 0
+    gpu_percent: Annotated[int, Meta(ge=1, le=100, description="Of each GPU's memory, for models.")] = 90
+    when_short: Annotated[
+        Literal["shrink", "refuse"],
+        Meta(description="A model that does not fit gets less cache and context, said aloud, or is refused."),
+    ] = "shrink"
     pool_mb: Annotated[
         int,
         Meta(

@@ -60,6 +60,11 @@ def open_verified(
         raise
 
 
+def open_model(entry: Entry) -> int:
+    """A descriptor of the model's file, not verified; whoever asks closes it. Raises ModelUnusable."""
+    return _open(entry)[0]
+
+
 def verify(entry: Entry, progress: Progress | None = None) -> str:
     """Reads the whole file and returns its digest. Raises ModelUnusable, also if another is recorded."""
     fd, status = _open(entry)

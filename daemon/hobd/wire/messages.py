@@ -24,6 +24,12 @@ from hobd.wire.generation import Reasoning as Reasoning
 from hobd.wire.generation import Sampling as Sampling
 from hobd.wire.generation import TextPrompt as TextPrompt
 from hobd.wire.generation import TokensPrompt as TokensPrompt
+from hobd.wire.memory import MAX_MEASURED as MAX_MEASURED
+from hobd.wire.memory import GpuLayers as GpuLayers
+from hobd.wire.memory import KvType as KvType
+from hobd.wire.memory import Measured as Measured
+from hobd.wire.memory import MeasuredFor as MeasuredFor
+from hobd.wire.memory import Memory as Memory
 from hobd.wire.states import ForgetPrefixes as ForgetPrefixes
 from hobd.wire.states import Forgotten as Forgotten
 from hobd.wire.states import Kept as Kept
@@ -75,6 +81,8 @@ class Load(Message, frozen=True, tag=True):
     projector_problem: str = ""  # why there is no descriptor of one though the model has one
     descriptors: tuple[Purpose, ...] = ("model",)
     tray_begin: Count = 0  # of the tray; what lies before is the broker's to fill
+    kv_type: KvType = "f16"
+    gpu_layers: GpuLayers = None
 
 
 Prompt = TextPrompt | TokensPrompt | ChatPrompt | InfillPrompt | EmbedPrompt | RerankPrompt
@@ -184,6 +192,7 @@ class Ready(Message, frozen=True, tag=True):
     sees: bool = False  # takes images
     hears: bool = False  # takes sounds
     projector_problem: Line = ""  # why the projector that came with it is of no use
+    memory: Memory = ()
 
 
 class LoadFailed(Message, frozen=True, tag=True):

@@ -49,6 +49,8 @@ def _settings(engine: Engine, settings: Settings) -> Settings:
         batch_tokens=_BATCH_TOKENS,
         num_threads=settings.num_threads,
         degraded=settings.degraded,
+        kv_type=settings.kv_type,
+        gpu_layers=settings.gpu_layers,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Many
 
+from hobd.wire.messages import Measured
 from hobd.worker.drafting import MAX_DRAFTS
 from hobd.worker.engine import Engine, Slice
 from hobd.worker.foresight import MOST_PENDING
@@ -36,6 +37,10 @@ class Drafter:
         self._total_cells = engine.facts.total_cells
         self._free = list(range(engine.facts.num_lanes - 1, -1, -1))
         self._lanes: dict[Shadow, _Lane] = {}  # the one that was asked for last comes last
+
+    def memory(self) -> Many[Measured]:
+        """What the draft model takes."""
+        return self._engine.memory()
 
     def catch_up(self, shadows: Many[Shadow], limit: int, *, beside: Many[Shadow]) -> int:
         """Computes what they lack but for the last token, at most `limit` tokens of all. Says how many.

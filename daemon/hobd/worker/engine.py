@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hobd.wire.messages import Constraint, Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Measured, Sampling
 from hobd.worker.embedder import Embedder
 from hobd.worker.variants import Variant
 from hobd.worker.views import View
@@ -30,6 +30,8 @@ class Settings:
     speculates: bool = True
     stash_bytes: int = 0
     template: bytes | None = field(default=None, repr=False)  # instead of the model's own; not yet decoded
+    kv_type: str = "f16"  # or q8_0
+    gpu_layers: int | None = None  # None: all, where there is a GPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,9 @@ class Engine(Protocol):
     @property
     def controls(self) -> Sequence[Control]:
         """The tokens that `tokenize` makes only where it parses special ones."""
+
+    def memory(self) -> Sequence[Measured]:
+        """What it takes of memory now, by device and purpose."""
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]: ...
 

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hobd.worker.measured import Buffers
+
 
 def _import_bindings() -> Any:
     """`llama_cpp.llama_cpp`, with an empty package around it."""
@@ -42,13 +44,17 @@ decode = lib["llama_decode"]
 decode.argtypes = [ctypes.c_void_p, L.llama_batch]
 decode.restype = ctypes.c_int32
 
-_GGML_LOG_LEVEL_ERROR = 4
+_GGML_LOG_LEVEL_INFO, _GGML_LOG_LEVEL_ERROR = 2, 4
 _errors: deque[str] = deque(maxlen=8)
+#: What llama.cpp said of the memory that it took, since somebody asked.
+buffers = Buffers()
 
 
 def _on_log(level: int, text: bytes, _: int | None) -> None:
     if level == _GGML_LOG_LEVEL_ERROR:
         _errors.append(text.decode("utf-8", "replace").strip())
+    elif level == _GGML_LOG_LEVEL_INFO:
+        buffers.note(text)
 
 
 # Kept alive here: llama.cpp holds on to the address alone.

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from hobd.wire.messages import Constraint, Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Measured, Sampling
+from hobd.worker import llama
 from hobd.worker.engine import EngineError, Facts, Projector, Slice, Stowed
 from hobd.worker.llama import AbortFlag, L
 from hobd.worker.llama_embedder import LlamaEmbedder
+from hobd.worker.measured import Buffer, measured
 from hobd.worker.variants import Variant
 from hobd.worker.vocabulary import Vocabulary
 
@@ -22,8 +24,10 @@ class LlamaEncoder(Vocabulary):
 
     projector: Projector | None = None
 
-    def __init__(self, model: Any, facts: Facts) -> None:
+    def __init__(self, model: Any, facts: Facts, beside: Measured, weights: list[Buffer]) -> None:
         super().__init__(L.llama_model_get_vocab(model))
+        self._beside = beside
+        self._weights = weights
         self._model = model
         self._abort = AbortFlag()
         self.facts = self._with_ranking_template(facts)
@@ -39,6 +43,11 @@ class LlamaEncoder(Vocabulary):
 
     def use_threads(self, count: int) -> None:
         self.embedder.use_threads(count)
+
+    def memory(self) -> list[Measured]:
+        """Of contexts, only the one made since: asked after the probe, that is the one that will serve."""
+        buffers = [*self._weights, *llama.buffers.take()]
+        return [*measured(buffers, self.facts.weights_bytes), self._beside]
 
     def interrupt(self) -> None:
         self._abort.set()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hobd.wire.messages import Constraint, Logprob, Sampling
+from hobd.wire.messages import Constraint, Logprob, Measured, Sampling
 from hobd.worker import llama
 from hobd.worker.constraint import Grammars
 from hobd.worker.engine import EngineError, Facts, FileUnusable, Interrupted, MemoryShort, Settings, Slice
@@ -24,15 +24,23 @@ from hobd.worker.lexicon import read_lexicon
 from hobd.worker.llama import AbortFlag, L
 from hobd.worker.llama_adapters import LlamaAdapters
 from hobd.worker.llama_batch import TokenBatch, ViewBatch
+from hobd.worker.llama_context import (
+    is_recurrent,
+    most_rows,
+    new_context,
+    num_cache_lanes,
+    num_threads,
+    shares_parts,
+)
 from hobd.worker.llama_embedder import DECODER_BATCH_TOKENS, LlamaEmbedder, vector_facts
 from hobd.worker.llama_encoder import LlamaEncoder
 from hobd.worker.llama_projector import ROPES_OF_FOUR, LlamaProjector
+from hobd.worker.measured import Buffer, Growth, measured
 from hobd.worker.positions import Grid, Positions, pack, unpack
 from hobd.worker.sampling import ChainSampler, ConstrainedSampler, is_greedy, logprob_of
 from hobd.worker.variants import Variant
 from hobd.worker.vocabulary import Vocabulary, special_text, spell
 
-_MAX_DEFAULT_CONTEXT = 8192
 _OUT_OF_CELLS, _ABORTED = 1, 2
 _MAGIC = b"GGUF"
 
@@ -40,17 +48,22 @@ _MAGIC = b"GGUF"
 def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> LlamaEngine | LlamaEncoder:
     """Loads the model behind a descriptor. Raises FileUnusable or MemoryShort."""
     llama.prepare()
+    llama.buffers.take()  # what is left of another model's
+    growth = Growth()
     model = _load_model(model_fd, settings, progress)
+    weights = llama.buffers.take()
+    beside = growth.line(weights)
     try:
-        context, context_tokens = _new_context(model, settings)
+        context, context_tokens = new_context(model, settings)
     except EngineError:
         L.llama_model_free(model)
         raise
     engine = LlamaEngine(model, context, context_tokens, settings)
+    engine.note(beside, [*weights, *llama.buffers.take()])
     if engine.facts.can_generate:
         return engine
     L.llama_free(context)  # what it was made for is known now
-    return LlamaEncoder(model, engine.facts)
+    return LlamaEncoder(model, engine.facts, beside, weights)
 
 
 class LlamaEngine(Vocabulary):
@@ -62,6 +75,7 @@ class LlamaEngine(Vocabulary):
         self._context = context
         self._memory = L.llama_get_memory(context)
         self._num_rows = 0
+        self._most_rows = most_rows(settings.num_lanes, int(L.llama_n_seq_max(context)))
         self._row_types: dict[int, Any] = {}
         facts = _facts(model, context, self._vocab, context_tokens, settings)
         self.facts = replace(facts, **vector_facts(model, context), affixes=self.affixes, fim=self.fim)
@@ -85,13 +99,16 @@ class LlamaEngine(Vocabulary):
     # ------------------------------------------------------------------ steps
 
     def decode(self, slices: Sequence[Slice]) -> None:
+        num_rows = sum(piece.num_rows for piece in slices)
+        if num_rows > self._most_rows:  # llama.cpp would abort
+            raise EngineError(f"a step wants {num_rows} rows of logits and may {self._most_rows}")
         if slices[0].view is not None:
             status = self._decode_view(slices[0])
         else:
             self._batch.fill(slices, self._positions)
             status = llama.decode(self._context, self._batch.struct)
         if status == 0:
-            self._num_rows = sum(piece.num_rows for piece in slices)
+            self._num_rows = num_rows
             return
         self._num_rows = 0
         self._roll_back(slices)
@@ -161,6 +178,14 @@ class LlamaEngine(Vocabulary):
 
     def adopt(self, name: str, fd: int) -> None:
         self._adapters.adopt(name, fd)
+        self._buffers += llama.buffers.take()
+
+    def note(self, beside: Measured, buffers: list[Buffer]) -> None:
+        """What it took of memory, as buffers and beside them."""
+        self._beside, self._buffers = beside, buffers
+
+    def memory(self) -> list[Measured]:
+        return [*measured(self._buffers, self.facts.weights_bytes), self._beside]
 
     def look_through(self, fd: int) -> None:
         self.projector = LlamaProjector(
@@ -243,6 +268,8 @@ def _load_model(model_fd: int, settings: Settings, progress: Callable[[float], N
         raise FileUnusable("it is not a GGUF file (its first four bytes are not `GGUF`)")
     params = L.llama_model_default_params()
     params.use_extra_bufts = not settings.degraded
+    if settings.gpu_layers is not None:
+        params.n_gpu_layers = settings.gpu_layers
     on_progress = _progress_callback(progress)
     params.progress_callback = on_progress
     with llama.c_file(model_fd) as file:
@@ -266,46 +293,6 @@ def _progress_callback(progress: Callable[[float], None]) -> Any:
     return L.llama_progress_callback(on_progress)
 
 
-def _new_context(model: Any, settings: Settings) -> tuple[Any, int]:
-    trained = int(L.llama_model_n_ctx_train(model))
-    context_tokens = settings.context_tokens or min(trained, _MAX_DEFAULT_CONTEXT)
-    params = L.llama_context_default_params()
-    params.n_seq_max = settings.num_lanes + _num_cache_lanes(model, settings)
-    # No step has more tokens than there are cells, and llama.cpp wants room for one of each lane.
-    params.n_ctx = max(settings.kv_cells, context_tokens, params.n_seq_max)
-    params.n_batch = params.n_ubatch = settings.batch_tokens
-    params.n_threads = params.n_threads_batch = _num_threads(settings)
-    params.kv_unified = True  # all lanes draw on one pool of cells
-    params.no_perf = True
-    context = L.llama_init_from_model(model, params)
-    if not context:
-        raise MemoryShort(
-            f"no memory for a context of {params.n_ctx} cells: {llama.last_errors() or 'no reason given'}"
-        )
-    # llama.cpp may round the cells; a single sequence stays inside what was asked for.
-    return context, min(context_tokens, int(L.llama_n_ctx(context)))
-
-
-def _num_cache_lanes(model: Any, settings: Settings) -> int:
-    """None where no part of a lane can be shared: recurrent layers keep one state for all its tokens, and
-    a sliding window overwrites the cells it has left."""
-    if not _shares_parts(model):
-        return 0
-    return max(0, min(settings.num_cache_lanes, int(L.llama_max_parallel_sequences()) - settings.num_lanes))
-
-
-def _shares_parts(model: Any) -> bool:
-    return not _is_recurrent(model) and L.llama_model_n_swa(model) == 0
-
-
-def _is_recurrent(model: Any) -> bool:
-    return bool(L.llama_model_is_recurrent(model) or L.llama_model_is_hybrid(model))
-
-
-def _num_threads(settings: Settings) -> int:
-    return settings.num_threads or max(1, len(os.sched_getaffinity(0)))
-
-
 def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: Settings) -> Facts:
     vocabulary = int(L.llama_vocab_n_tokens(vocab))
     template = L.llama_model_chat_template(model, None)
@@ -313,16 +300,16 @@ def _facts(model: Any, context: Any, vocab: Any, context_tokens: int, settings: 
         architecture=_meta(model, b"general.architecture"),
         context_tokens=context_tokens,
         num_lanes=settings.num_lanes,
-        num_cache_lanes=_num_cache_lanes(model, settings),
-        shares_parts=_shares_parts(model),
-        steps_back=not _is_recurrent(model),
+        num_cache_lanes=num_cache_lanes(model, settings),
+        shares_parts=shares_parts(model),
+        steps_back=not is_recurrent(model),
         stash_bytes=settings.stash_bytes,
         total_cells=int(L.llama_n_ctx(context)),
         # llama.cpp takes no more than there were cells before it rounded them up, and aborts at more.
         batch_tokens=int(L.llama_n_batch(context)),
-        num_threads=_num_threads(settings),
+        num_threads=num_threads(settings),
         computes_on_cpu=not L.llama_supports_gpu_offload(),
-        speculates=settings.speculates and _num_cache_lanes(model, settings) > 0,
+        speculates=settings.speculates and num_cache_lanes(model, settings) > 0,
         vocabulary=vocabulary,
         weights_bytes=int(L.llama_model_size(model)),
         template=template.decode("utf-8", "replace") if template else None,

@@ -16,11 +16,12 @@ import msgspec
 from hobd.wire import messages as m
 from hobd.worker.answer import Answer
 from hobd.worker.drafter import Drafter
-from hobd.worker.engine import Engine, EngineError, Interrupted, MemoryShort, Sampler, Slice
+from hobd.worker.draws import confirm, draw
+from hobd.worker.engine import Engine, EngineError, Interrupted, MemoryShort, Slice
 from hobd.worker.guesswork import Guesswork
 from hobd.worker.keeping import Keeping, Told
 from hobd.worker.lanes import Change, Copy, Forget, Stow, Trim
-from hobd.worker.plan import Plan, Sampled, Work
+from hobd.worker.plan import Plan, Sampled
 from hobd.worker.scheduler import Scheduler
 from hobd.worker.sequence import EndReason
 from hobd.worker.threads import Threads
@@ -274,7 +275,7 @@ class Loop:
             greedy = self._engine.greedy(sum(work.num_rows for work in wanting))
         sampled, row = [], 0
         for work, sampler in zip(wanting, samplers, strict=True):
-            sampled.append(_draw(work, sampler, row) if sampler else _confirm(work, greedy[row:]))
+            sampled.append(draw(work, sampler, row) if sampler else confirm(work, greedy[row:]))
             row += work.num_rows
         return sampled
 
@@ -330,22 +331,3 @@ class Loop:
         self._emitted_ns = now_ns
         self._unsent.clear()
         self._begun, self._deltas, self._ends = [], [], []
-
-
-def _draw(work: Work, sampler: Sampler, row: int) -> list[int]:
-    """The sampler's tokens, up to and with the first that was not guessed."""
-    tokens = []
-    for index in range(work.num_rows):
-        tokens.append(sampler.draw(row + index, work.sequence.num_generated + index))
-        sampler.accept(tokens[-1])
-        if index < len(work.drafts) and tokens[-1] != work.drafts[index]:
-            break
-    return tokens
-
-
-def _confirm(work: Work, greedy: list[int]) -> list[int]:
-    """The likeliest tokens, up to and with the first that was not guessed."""
-    right = 0
-    while right < len(work.drafts) and greedy[right] == work.drafts[right]:
-        right += 1
-    return greedy[: right + 1]

@@ -22,6 +22,7 @@ from hobd.worker.engine import Engine, EngineError, FileUnusable, Loader, Settin
 from hobd.worker.gallery import Gallery
 from hobd.worker.intake import Intake
 from hobd.worker.loop import Loop
+from hobd.worker.measured import bounded, of_process, with_purpose
 from hobd.worker.template import Renderer
 from hobd.worker.tray import Tray
 from hobd.worker.wire import Wire
@@ -44,6 +45,7 @@ def serve(
     if order is None:
         return
     settings, files = _settings(order), wire.files(order.descriptors)
+    memory = [of_process()]
     try:
         template = _override(settings)
         engine = load(files.model, settings, wire.progress)
@@ -63,9 +65,12 @@ def serve(
         blindness = _look_through(files.projector, engine, wire)
     else:
         darkroom.close()  # nobody will send it anything
+    memory += engine.memory()  # what comes after is not the model's
     draft = None if files.draft is None else _load_draft(files.draft, engine, settings, load, wire)
     drafter, problem = (None, draft) if isinstance(draft, str) else (draft, "")
-    wire.send(_ready(engine, problem[:1000], blindness[:1000]))
+    if drafter is not None:
+        memory += with_purpose("draft", drafter.memory())
+    wire.send(_ready(engine, problem[:1000], blindness[:1000], bounded(memory)))
     tray = None if files.tray is None else Tray(files.tray, order.tray_begin)
     gallery = Gallery(engine.projector, darkroom, blindness)
     _serve_loaded(engine, drafter, adapters, renderer, gallery, wire, messages, tray)
@@ -87,6 +92,8 @@ def _settings(message: m.Load) -> Settings:
         speculates=message.speculates,
         stash_bytes=message.stash_bytes,
         template=message.template,
+        kv_type=message.kv_type,
+        gpu_layers=message.gpu_layers,
     )
 
 
@@ -128,7 +135,9 @@ def _look_through(fd: int, engine: Engine, wire: Wire) -> str:
     return ""
 
 
-def _ready(engine: Engine, draft_problem: str, projector_problem: str) -> m.Ready:
+def _ready(
+    engine: Engine, draft_problem: str, projector_problem: str, memory: tuple[m.Measured, ...]
+) -> m.Ready:
     facts, projector = engine.facts, engine.projector
     return m.Ready(
         architecture=facts.architecture,
@@ -147,6 +156,7 @@ def _ready(engine: Engine, draft_problem: str, projector_problem: str) -> m.Read
         sees=projector is not None and projector.sees,
         hears=projector is not None and projector.hears,
         projector_problem=projector_problem,
+        memory=memory,
     )
 
 

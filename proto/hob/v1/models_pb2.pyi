@@ -84,7 +84,7 @@ class Adapter(_message.Message):
     def __init__(self, name: _Optional[str] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class Resident(_message.Message):
-    __slots__ = ("model", "residency", "worker_pid", "resident_bytes", "context_tokens", "num_lanes", "num_running", "num_queued", "used_cells", "total_cells", "num_threads", "degraded", "sandbox", "loaded_at", "idle_since", "leaves_at", "pinned", "num_restarts", "architecture", "memory", "num_tokens_generated", "cached_cells", "stash_bytes", "num_threads_computing", "num_prompt_tokens", "num_cached_tokens", "num_drafted_tokens", "num_accepted_tokens", "abilities", "embedding_dimensions", "draft", "draft_problem", "template_overridden", "projector", "projector_problem", "projector_sha256", "pool_bytes", "num_restored", "num_leases", "leaves_for", "kept_until")
+    __slots__ = ("model", "residency", "worker_pid", "resident_bytes", "context_tokens", "num_lanes", "num_running", "num_queued", "used_cells", "total_cells", "num_threads", "degraded", "sandbox", "loaded_at", "idle_since", "leaves_at", "pinned", "num_restarts", "architecture", "memory", "num_tokens_generated", "cached_cells", "stash_bytes", "num_threads_computing", "num_prompt_tokens", "num_cached_tokens", "num_drafted_tokens", "num_accepted_tokens", "abilities", "embedding_dimensions", "draft", "draft_problem", "template_overridden", "projector", "projector_problem", "projector_sha256", "pool_bytes", "num_restored", "num_leases", "leaves_for", "kept_until", "shrunk")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     RESIDENCY_FIELD_NUMBER: _ClassVar[int]
     WORKER_PID_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +126,7 @@ class Resident(_message.Message):
     NUM_LEASES_FIELD_NUMBER: _ClassVar[int]
     LEAVES_FOR_FIELD_NUMBER: _ClassVar[int]
     KEPT_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    SHRUNK_FIELD_NUMBER: _ClassVar[int]
     model: str
     residency: Residency
     worker_pid: int
@@ -167,7 +168,8 @@ class Resident(_message.Message):
     num_leases: int
     leaves_for: str
     kept_until: _timestamp_pb2.Timestamp
-    def __init__(self, model: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., worker_pid: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., num_lanes: _Optional[int] = ..., num_running: _Optional[int] = ..., num_queued: _Optional[int] = ..., used_cells: _Optional[int] = ..., total_cells: _Optional[int] = ..., num_threads: _Optional[int] = ..., degraded: _Optional[str] = ..., sandbox: _Optional[str] = ..., loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., leaves_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pinned: _Optional[bool] = ..., num_restarts: _Optional[int] = ..., architecture: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., num_tokens_generated: _Optional[int] = ..., cached_cells: _Optional[int] = ..., stash_bytes: _Optional[int] = ..., num_threads_computing: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_drafted_tokens: _Optional[int] = ..., num_accepted_tokens: _Optional[int] = ..., abilities: _Optional[_Iterable[_Union[Ability, str]]] = ..., embedding_dimensions: _Optional[int] = ..., draft: _Optional[str] = ..., draft_problem: _Optional[str] = ..., template_overridden: _Optional[bool] = ..., projector: _Optional[str] = ..., projector_problem: _Optional[str] = ..., projector_sha256: _Optional[str] = ..., pool_bytes: _Optional[int] = ..., num_restored: _Optional[int] = ..., num_leases: _Optional[int] = ..., leaves_for: _Optional[str] = ..., kept_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    shrunk: str
+    def __init__(self, model: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., worker_pid: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., context_tokens: _Optional[int] = ..., num_lanes: _Optional[int] = ..., num_running: _Optional[int] = ..., num_queued: _Optional[int] = ..., used_cells: _Optional[int] = ..., total_cells: _Optional[int] = ..., num_threads: _Optional[int] = ..., degraded: _Optional[str] = ..., sandbox: _Optional[str] = ..., loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., leaves_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pinned: _Optional[bool] = ..., num_restarts: _Optional[int] = ..., architecture: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., num_tokens_generated: _Optional[int] = ..., cached_cells: _Optional[int] = ..., stash_bytes: _Optional[int] = ..., num_threads_computing: _Optional[int] = ..., num_prompt_tokens: _Optional[int] = ..., num_cached_tokens: _Optional[int] = ..., num_drafted_tokens: _Optional[int] = ..., num_accepted_tokens: _Optional[int] = ..., abilities: _Optional[_Iterable[_Union[Ability, str]]] = ..., embedding_dimensions: _Optional[int] = ..., draft: _Optional[str] = ..., draft_problem: _Optional[str] = ..., template_overridden: _Optional[bool] = ..., projector: _Optional[str] = ..., projector_problem: _Optional[str] = ..., projector_sha256: _Optional[str] = ..., pool_bytes: _Optional[int] = ..., num_restored: _Optional[int] = ..., num_leases: _Optional[int] = ..., leaves_for: _Optional[str] = ..., kept_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., shrunk: _Optional[str] = ...) -> None: ...
 
 class MemoryLine(_message.Message):
     __slots__ = ("device", "purpose", "reserved_bytes", "measured_bytes")
@@ -180,6 +182,40 @@ class MemoryLine(_message.Message):
     reserved_bytes: int
     measured_bytes: int
     def __init__(self, device: _Optional[str] = ..., purpose: _Optional[str] = ..., reserved_bytes: _Optional[int] = ..., measured_bytes: _Optional[int] = ...) -> None: ...
+
+class Plan(_message.Message):
+    __slots__ = ("lines", "devices", "steps", "evicts", "problem", "fits_now", "context_tokens")
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    EVICTS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    FITS_NOW_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[MemoryLine]
+    devices: _containers.RepeatedCompositeFieldContainer[Device]
+    steps: _containers.RepeatedScalarFieldContainer[str]
+    evicts: _containers.RepeatedScalarFieldContainer[str]
+    problem: str
+    fits_now: bool
+    context_tokens: int
+    def __init__(self, lines: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., steps: _Optional[_Iterable[str]] = ..., evicts: _Optional[_Iterable[str]] = ..., problem: _Optional[str] = ..., fits_now: _Optional[bool] = ..., context_tokens: _Optional[int] = ...) -> None: ...
+
+class Device(_message.Message):
+    __slots__ = ("name", "label", "total_bytes", "free_bytes", "budget_bytes", "reserved_bytes")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RESERVED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    label: str
+    total_bytes: int
+    free_bytes: int
+    budget_bytes: int
+    reserved_bytes: int
+    def __init__(self, name: _Optional[str] = ..., label: _Optional[str] = ..., total_bytes: _Optional[int] = ..., free_bytes: _Optional[int] = ..., budget_bytes: _Optional[int] = ..., reserved_bytes: _Optional[int] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()
@@ -198,16 +234,20 @@ class GetModelRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ...) -> None: ...
 
 class GetModelResponse(_message.Message):
-    __slots__ = ("model", "resident", "estimate", "facts")
+    __slots__ = ("model", "resident", "estimate", "facts", "plan", "problem")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     RESIDENT_FIELD_NUMBER: _ClassVar[int]
     ESTIMATE_FIELD_NUMBER: _ClassVar[int]
     FACTS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
     model: Model
     resident: Resident
     estimate: _containers.RepeatedCompositeFieldContainer[MemoryLine]
     facts: _containers.RepeatedCompositeFieldContainer[Facts]
-    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resident: _Optional[_Union[Resident, _Mapping]] = ..., estimate: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., facts: _Optional[_Iterable[_Union[Facts, _Mapping]]] = ...) -> None: ...
+    plan: Plan
+    problem: str
+    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resident: _Optional[_Union[Resident, _Mapping]] = ..., estimate: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., facts: _Optional[_Iterable[_Union[Facts, _Mapping]]] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class Facts(_message.Message):
     __slots__ = ("key", "value")
@@ -230,12 +270,14 @@ class LoadModelRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., dry_run: _Optional[bool] = ..., pin: _Optional[bool] = ..., keep_alive_seconds: _Optional[int] = ...) -> None: ...
 
 class LoadModelResponse(_message.Message):
-    __slots__ = ("progress", "loaded")
+    __slots__ = ("progress", "loaded", "plan")
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     LOADED_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     progress: _inference_pb2.Progress
     loaded: Resident
-    def __init__(self, progress: _Optional[_Union[_inference_pb2.Progress, _Mapping]] = ..., loaded: _Optional[_Union[Resident, _Mapping]] = ...) -> None: ...
+    plan: Plan
+    def __init__(self, progress: _Optional[_Union[_inference_pb2.Progress, _Mapping]] = ..., loaded: _Optional[_Union[Resident, _Mapping]] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class UnloadModelRequest(_message.Message):
     __slots__ = ("model", "force")

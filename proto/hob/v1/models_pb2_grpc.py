@@ -94,6 +94,7 @@ class ModelServiceServicer:
 
     def LoadModel(self, request, context):
         """Brings a model into memory now; ends with `loaded`. May evict idle models, and waits for those in use.
+        With `dry_run` it only says what would happen, as `plan`, and has no effect on residency.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
