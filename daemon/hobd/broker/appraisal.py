@@ -99,7 +99,9 @@ class Appraiser:
         if self._fixed_budget is not None:
             return dict(self._fixed_budget)
         whole = budget(config, devices)
-        # What is kept of models that left is promised already.
+        if config.memory.ram_mb:
+            return whole
+        # Of a share of the machine, what is kept of models that left is promised already.
         pool = min(config.memory.pool_mb * 1_000_000, whole[RAM] // _MOST_FOR_POOL)
         return whole | {RAM: whole[RAM] - pool}
 

@@ -21,8 +21,9 @@ from hobd.broker.ledger import Ledger
 from hobd.broker.loading import Loading
 from hobd.broker.needs import Needs
 from hobd.broker.progress import Progress
+from hobd.broker.questions import R
 from hobd.broker.request import Request
-from hobd.broker.resident import R, Resident
+from hobd.broker.resident import Resident
 from hobd.broker.session import Session
 from hobd.broker.tasks import Tasks
 from hobd.broker.tenancy import Tenancy

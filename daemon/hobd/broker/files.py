@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 from hobd import errors
 from hobd.broker.adapters import Adapter, Adapters
+from hobd.broker.death import WorkerDied
 from hobd.broker.draft import Draft
 from hobd.broker.progress import Progress
 from hobd.broker.projector import Projector
-from hobd.broker.resident import WorkerDied
 from hobd.broker.supervisor import describe_exit
 from hobd.config import Config
 from hobd.store.catalog import Entry

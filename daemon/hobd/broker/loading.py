@@ -24,11 +24,12 @@ import msgspec
 
 from hobd import errors, log
 from hobd.broker.appraisal import Appraiser, as_planned
+from hobd.broker.death import WorkerDied
 from hobd.broker.draft import Draft
 from hobd.broker.files import Files, open_files
 from hobd.broker.fit import Plan
 from hobd.broker.progress import Progress
-from hobd.broker.resident import Resident, WorkerDied
+from hobd.broker.resident import Resident
 from hobd.broker.seal import Binding
 from hobd.broker.spare import SpareWorker
 from hobd.broker.supervisor import Spawner, WorkerProcess, describe_exit

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from hobd import errors
+from hobd.broker.death import WorkerDied
 from hobd.broker.fit import Plan
 from hobd.broker.link import Link
 from hobd.broker.projector import Projector
@@ -28,18 +29,6 @@ from hobd.wire.framing import WireError
 
 _STOP_SECONDS = 2.0
 Word = TypeVar("Word", m.Hello, m.Ready)
-
-
-class WorkerDied(Exception):
-    """The worker ended while it was loading or probing. `status` as subprocess gives it."""
-
-    def __init__(self, status: int, phase: m.Phase, reason: str, adapter: int = 0) -> None:
-        """`adapter`: the number of the one that was read, if that is the phase."""
-        super().__init__(describe_exit(status))
-        self.adapter = adapter
-        self.status = status
-        self.phase = phase
-        self.reason = reason
 
 
 class Resident:

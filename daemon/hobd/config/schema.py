@@ -146,7 +146,12 @@ class Memory(Section, frozen=True, kw_only=True):
     """How much memory models may take together, and what happens to one for which that is too little."""
 
     ram_mb: Annotated[
-        int, Meta(ge=0, le=1 << 30, description="Megabytes of main memory for models. 0: ram_percent says.")
+        int,
+        Meta(
+            ge=0,
+            le=1 << 30,
+            description="Megabytes of main memory for models, beside pool_mb. 0: ram_percent says.",
+        ),
     ] = 0
     ram_percent: Annotated[
         int, Meta(ge=1, le=100, description="Of main memory, or of what hobd's cgroup may have, for models.")

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hobd.broker.account import Account
 from hobd.broker.broker import Broker
+from hobd.broker.needs import Needs
 from hobd.broker.request import Request
 from hobd.broker.resident import Resident
 from hobd.config import Config
@@ -22,6 +24,13 @@ class StuckLoading:
         raise await asyncio.get_running_loop().create_future()
 
 
+class Nothing:
+    """All models take none."""
+
+    def need(self, entry: Entry, catalog: Catalog, config: Config) -> Account:
+        return ()
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Broker:
     (tmp_path / "model.gguf").write_text("x")
@@ -29,7 +38,7 @@ def broker(tmp_path: Path) -> Broker:
         config=Config(),
         catalog=Catalog(tmp_path),
         loading=StuckLoading(),  # type: ignore[arg-type]
-        need=lambda entry, catalog, config: (),
+        needs=Needs(Nothing()),
         budget={},
     )
 
