@@ -22,7 +22,7 @@ import psutil
 from hob.address import data_dir
 from hob_client import Client
 from hob_client.errors import DaemonUnreachable
-from hob_client.values import Resident
+from hob_client.models import Resident
 from hobd.store.gguf import read_header
 from rich.console import Console
 from rich.progress import track

@@ -18,7 +18,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from hob_client.values import Resident
+from hob_client.models import Resident
 from hobd.broker.devices import DeviceKind, SystemDevices
 
 from benchmarks import stack

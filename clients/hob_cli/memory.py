@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hob_cli.render import print_table, size
 
 if TYPE_CHECKING:
-    from hob_client.values import MemoryLine, Plan
+    from hob_client.models import MemoryLine, Plan
 
 _WIDTH = 24
 _WORDS = {

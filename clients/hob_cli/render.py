@@ -17,7 +17,8 @@ from hob_client.errors import HobError
 from hob_cli.terminal import visible
 
 if TYPE_CHECKING:
-    from hob_client.values import Receipt, Resident
+    from hob_client.models import Resident
+    from hob_client.values import Receipt
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

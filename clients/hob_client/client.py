@@ -20,29 +20,14 @@ from hob_client import launch, socket_path
 from hob_client.channel import Link, open_link
 from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
+from hob_client.models import Model, ModelDetails, Plan, Resident, Unloaded, Verified
 from hob_client.parameters import Options, Parameters
 from hob_client.reading import read, read_details, read_event
 from hob_client.requests import ChatParameters, Message, chat_request, check_text, generate_request, token_ids
+from hob_client.states import Attestation, Drained, Forgotten, Happening, Status
 from hob_client.texts import EmbeddingsBuilder, EmbedOptions, embed_request, infill_request, rerank_request
 from hob_client.tools import Talk
-from hob_client.values import (
-    Attestation,
-    Drained,
-    Embedding,
-    Embeddings,
-    Forgotten,
-    Happening,
-    Model,
-    ModelDetails,
-    Plan,
-    Ranking,
-    Receipt,
-    RenderedPrompt,
-    Resident,
-    Status,
-    Unloaded,
-    Verified,
-)
+from hob_client.values import Embedding, Embeddings, Ranking, Receipt, RenderedPrompt
 
 Rpc = Callable[[Link], Any]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from hob_client import values
+from hob_client import models, states, values
 from hob_client.events import Delta, Done, Event, Progress, Started, ToolCallDelta, Warning
 
 _VALUES: dict[str, type[Any]] = {
@@ -21,30 +21,30 @@ _VALUES: dict[str, type[Any]] = {
     "AppliedLora": values.AppliedLora,
     "AnswerEnd": values.AnswerEnd,
     "TokenLogprob": values.TokenLogprob,
-    "Model": values.Model,
-    "Adapter": values.Adapter,
-    "MemoryLine": values.MemoryLine,
-    "Resident": values.Resident,
-    "Device": values.Device,
-    "Plan": values.Plan,
-    "Facts": values.Facts,
-    "Verified": values.Verified,
+    "Model": models.Model,
+    "Adapter": models.Adapter,
+    "MemoryLine": models.MemoryLine,
+    "Resident": models.Resident,
+    "Device": models.Device,
+    "Plan": models.Plan,
+    "Facts": models.Facts,
+    "Verified": models.Verified,
     "Embedding": values.Embedding,
     "RankedDocument": values.RankedDocument,
     "RerankResponse": values.Ranking,
-    "ForgetCacheResponse": values.Forgotten,
-    "PoolUse": values.PoolUse,
-    "UnloadModelResponse": values.Unloaded,
-    "Door": values.Door,
-    "ClassLoad": values.ClassLoad,
-    "MemoryPressure": values.MemoryPressure,
-    "Memory": values.Memory,
-    "Waiting": values.Waiting,
-    "GetStatusResponse": values.Status,
-    "WatchEventsResponse": values.Happening,
-    "Evidence": values.Evidence,
-    "AttestResponse": values.Attestation,
-    "DrainResponse": values.Drained,
+    "ForgetCacheResponse": states.Forgotten,
+    "PoolUse": states.PoolUse,
+    "UnloadModelResponse": models.Unloaded,
+    "Door": states.Door,
+    "ClassLoad": states.ClassLoad,
+    "MemoryPressure": states.MemoryPressure,
+    "Memory": states.Memory,
+    "Waiting": states.Waiting,
+    "GetStatusResponse": states.Status,
+    "WatchEventsResponse": states.Happening,
+    "Evidence": states.Evidence,
+    "AttestResponse": states.Attestation,
+    "DrainResponse": states.Drained,
     "ApplyTemplateResponse": values.RenderedPrompt,
     "Progress": Progress,
 }
@@ -64,9 +64,9 @@ def read(message: Any) -> Any:
     return value_type(**{f.name: _field(message, by_name[f.name]) for f in fields(value_type)})
 
 
-def read_details(message: Any) -> values.ModelDetails:
+def read_details(message: Any) -> models.ModelDetails:
     """By hand: what is not set is absent, not empty."""
-    return values.ModelDetails(
+    return models.ModelDetails(
         model=read(message.model),
         resident=read(message.resident) if message.HasField("resident") else None,
         estimate=tuple(map(read, message.estimate)),

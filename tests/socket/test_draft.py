@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hob_client.values import Resident
+from hob_client.models import Resident
 
 from tests.daemon import RunningDaemon
 from tests.fakes.engine import expected_answer

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hob_client import Client
 from hob_client.errors import HobError
-from hob_client.values import Happening
+from hob_client.states import Happening
 
 from tests.daemon import RunningDaemon
 

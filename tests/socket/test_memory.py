@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hob_client.errors import ModelUnusable, OutOfMemory
-from hob_client.values import Plan
+from hob_client.models import Plan
 
 from tests.daemon import RunningDaemon
 

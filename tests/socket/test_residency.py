@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from hob_client import Client, errors
-from hob_client.values import Resident
+from hob_client.models import Resident
 
 from tests.daemon import RunningDaemon, await_true
 

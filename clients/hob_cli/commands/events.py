@@ -15,7 +15,7 @@ from hob_cli.render import print_json, record, size
 from hob_cli.terminal import visible
 
 if TYPE_CHECKING:
-    from hob_client.values import Happening
+    from hob_client.states import Happening
 
 
 @click.command("events")

@@ -18,7 +18,7 @@ from hob_cli.render import print_json, print_note, print_table, record, size
 from hob_cli.terminal import visible
 
 if TYPE_CHECKING:
-    from hob_client.values import Model, ModelDetails
+    from hob_client.models import Model, ModelDetails
 
 
 @click.group("models", invoke_without_command=True)

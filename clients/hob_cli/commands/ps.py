@@ -25,7 +25,8 @@ from hob_cli.render import (
 from hob_cli.terminal import visible
 
 if TYPE_CHECKING:
-    from hob_client.values import Memory, Resident, Status
+    from hob_client.models import Resident
+    from hob_client.states import Memory, Status
 
 _HEADER = (
     "MODEL",

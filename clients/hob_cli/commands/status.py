@@ -14,7 +14,7 @@ from hob_cli.options import connection_options
 from hob_cli.render import age, print_json, print_table, record, size
 
 if TYPE_CHECKING:
-    from hob_client.values import Door, Status
+    from hob_client.states import Door, Status
 
 
 @click.command("status")

@@ -21,7 +21,7 @@ from hob_cli.render import print_json, record
 
 if TYPE_CHECKING:
     from hob_client.client import Client
-    from hob_client.values import Happening, Status
+    from hob_client.states import Happening, Status
 
     from hob_cli.top.rates import Rates
 

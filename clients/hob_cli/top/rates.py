@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hob_client.values import Resident, Status
+    from hob_client.models import Resident
+    from hob_client.states import Status
 
 _MAX_HISTORY = 120
 

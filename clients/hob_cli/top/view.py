@@ -19,7 +19,8 @@ from hob_cli.terminal import visible
 from hob_cli.top.rates import Rate, Rates
 
 if TYPE_CHECKING:
-    from hob_client.values import Happening, Resident, Status
+    from hob_client.models import Resident
+    from hob_client.states import Happening, Status
 
 _SPARKS = " ▁▂▃▄▅▆▇█"
 _STATE_STYLES = {"ready": "green", "loading": "yellow", "unloading": "magenta"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hob_cli.memory import plan_lines, print_memory
-from hob_client.values import MemoryLine, Plan
+from hob_client.models import MemoryLine, Plan
 
 MIB = 1 << 20
 LINES = (
