@@ -1,6 +1,6 @@
 # Every target prepares what it needs; when nothing has changed that takes a moment and no network.
 PYTHON ?= python3
-.PHONY: demo test check bench fuzz soak proto setup starter embedding format lock
+.PHONY: demo test check bench fuzz soak prove proto setup starter embedding format lock
 
 demo: starter # one answer from a local model, from nothing
 	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
@@ -16,6 +16,9 @@ bench: starter # what hob costs, and how it does against llama-server, which is 
 
 fuzz: setup # thousands of odd requests at real workers; SEED=2 for others
 	.venv/bin/python -m tests.fuzz --requests 10000 --seed $(or $(SEED),1)
+
+prove: starter # the five proofs of SECURITY.md, with a report of what was seen; some need root
+	.venv/bin/pytest -m proof --no-header -p no:cacheprovider
 
 soak: setup # rough traffic, kills and standstills over three models with room for two; SECONDS=60 for less
 	.venv/bin/python -m tests.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)

@@ -21,6 +21,8 @@ from tests.daemon import RunningDaemon
 from tests.tiny_bert import write_tiny_bert
 from tests.tiny_model import write_tiny_model
 
+pytest_plugins = ["tests.proof.report"]
+
 # How long an example takes is the machine's business, and whoever else uses it.
 settings.register_profile("hob", deadline=None)
 settings.load_profile("hob")

@@ -28,7 +28,7 @@ def _files(context: click.Context, parameter: click.Parameter, incomplete: str) 
 
 
 _OPTIONS = (
-    click.option("--json-answer", "json", is_flag=True, default=None, help="Answer with JSON."),
+    click.option("--json-answer", is_flag=True, default=None, help="Answer with JSON."),
     click.option(
         "--json-schema",
         metavar="SCHEMA|FILE",
@@ -55,7 +55,8 @@ def shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def shaped(options: dict[str, Any]) -> dict[str, Any]:
-    """The same, with the grammar under the name of its language."""
+    """The same under the client's names: `--json` is taken, and a grammar goes by its language."""
+    options["json"] = options.pop("json_answer")
     grammar: Path | None = options.pop("grammar")
     if grammar is not None:
         options["lark" if grammar.suffix == ".lark" else "gbnf"] = _read(grammar, "--grammar")

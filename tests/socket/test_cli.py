@@ -59,6 +59,7 @@ def test_run_sends_what_the_options_say(hob: CommandLine, daemon: FakeDaemon) ->
     ("options", "expected"),
     [
         (["--json-answer"], pb.ResponseFormat(json=pb.JsonFormat())),
+        (["--json"], pb.ResponseFormat()),  # how it is printed, not what it is
         (["--json-schema", '{"type": "null"}'], pb.ResponseFormat(json_schema='{"type": "null"}')),
         (["--json-schema", "schema.json"], pb.ResponseFormat(json_schema="{}")),
         (["--regex", "a+"], pb.ResponseFormat(regex="a+")),

@@ -1,7 +1,8 @@
-"""Clients that do not behave: the others go on being served."""
+"""Proof (e): whatever clients do, the others go on being served."""
 
 from __future__ import annotations
 
+import resource
 import socket
 import struct
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from hob_client import Client
 
 from tests.daemon import RunningDaemon, await_true
 from tests.fakes.engine import expected_answer
+from tests.proof.evidence import Evidence
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 GRPC_HEADERS = [
@@ -28,6 +30,9 @@ GRPC_HEADERS = [
     ("content-type", "application/grpc"),
 ]
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+
+
+pytestmark = pytest.mark.proof
 
 
 @pytest.fixture
@@ -136,3 +141,48 @@ def test_call_whose_deadline_is_over_when_it_comes_is_told_so(daemon: RunningDae
     daemon.start()
     deadline_exceeded = str(grpc.StatusCode.DEADLINE_EXCEEDED.value[0])
     assert status_of_call(daemon, ("grpc-timeout", timeout)) == deadline_exceeded
+
+
+def test_thousands_of_connections_are_borne(
+    serving: tuple[RunningDaemon, Client], evidence: Evidence
+) -> None:
+    """As many as the system lets one process have; those beyond wait, and nobody who is in loses anything."""
+    daemon, client = serving
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    crowd: list[socket.socket] = []
+    try:
+        for _ in range(min(10_000, hard - 500)):
+            crowd.append(connection := socket.socket(socket.AF_UNIX))
+            connection.setblocking(False)
+            if connection.connect_ex(str(daemon.socket)):
+                assert_served(client)  # the queue is full; it is emptied meanwhile
+        assert_served(client)
+    finally:
+        for connection in crowd:
+            connection.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    evidence.note("connections opened at once beside a client that was served", len(crowd))
+    assert_served(client)
+
+
+def test_reader_who_does_not_read_costs_bounded_memory(
+    serving: tuple[RunningDaemon, Client], evidence: Evidence
+) -> None:
+    daemon, client = serving
+    before = psutil.Process(daemon.pid).memory_info().rss
+    sleepers = [dial(daemon) for _ in range(20)]
+    for connection in sleepers:
+        wire = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+        wire.initiate_connection()
+        for stream in range(1, 40, 2):
+            wire.send_headers(stream, GRPC_HEADERS)
+            wire.send_data(stream, b"\0\0\0\0\0", end_stream=True)
+        connection.sendall(wire.data_to_send())
+    assert_served(client)
+    grown = psutil.Process(daemon.pid).memory_info().rss - before
+    evidence.note("400 answers that nobody reads: bytes the daemon grew", grown)
+    for connection in sleepers:
+        connection.close()
+    assert grown < 64 << 20
+    assert_served(client)
