@@ -33,6 +33,8 @@ class WorkerProcess:
     def __init__(self, process: subprocess.Popen[bytes], sock: socket.socket) -> None:
         self.pid = process.pid
         self.sock = sock
+        #: Between Attest and its answer it walks into its walls on purpose: what it trips then is no alarm.
+        self.is_attesting = False
         self._process = process
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._watch()
