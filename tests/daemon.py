@@ -29,6 +29,7 @@ class RunningDaemon:
         self.log_path = home / "hobd.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.budget_bytes: int | None = None  # memory for models; set it before `start`
+        self.has_walls = True  # of the daemon's own; set it before `start`
         # One engine thread: two would spin at each other's barriers when anything else wants a core, and a
         # test of seconds would take minutes.
         self._settings = [] if fake_workers else ["--set", "engine.threads=1"]
@@ -43,6 +44,7 @@ class RunningDaemon:
             "HOB_TEST_WORKERS": "fake" if self._fake_workers else "real",
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
+            "HOB_TEST_WALLS": "" if self.has_walls else "none",
             "HOB_SOCKET": str(self.socket),
             "HOB_MODELS_DIR": str(self.models),
         }

@@ -15,6 +15,8 @@ from typing import Literal
 
 from hobd.broker import observing
 from hobd.config import Config
+from hobd.sandbox import selftest
+from hobd.sandbox.selftest import Finding
 
 State = Literal["absent", "off", "on"]
 
@@ -56,11 +58,11 @@ LAYERS = (
 def wires(config: Config, pid: int, bin_dir: Path | None = None) -> list[Wire]:
     """The daemon itself first. `bin_dir`: where hob's programs are installed."""
     folder = bin_dir or Path(sys.executable).parent
-    found = [_daemon(pid, config), _workers(config)]
+    found = [_daemon(pid), _workers()]
     return found + [_layer(layer, folder, config) for layer in LAYERS]
 
 
-def _daemon(pid: int, config: Config) -> Wire:
+def _daemon(pid: int) -> Wire:
     """Its own sockets, as the kernel lists them: what it holds counts, not what it means to do."""
     home = Path(f"/proc/{pid}")
     try:
@@ -73,26 +75,26 @@ def _daemon(pid: int, config: Config) -> Wire:
     told = f"{len(sockets)} sockets open, all Unix; the machine's {len(tables)} network sockets are others'"
     if ours:
         told = f"network sockets open: {', '.join(sorted(ours))}"
-    if config.security.sandbox != "enforce":
-        told += '; nothing stops it from making more (security.sandbox = "none")'
-    is_open = bool(ours) or config.security.sandbox != "enforce"
+    walls = _network_sockets()
+    is_open = bool(ours) or not walls.held
+    told = f"{told}; making one is {walls.observed}"
     reaches = "nothing: the kernel refuses it network sockets" if not is_open else "what you may reach"
     return Wire(name="daemon", state="on" if is_open else "off", reaches=reaches, evidence=told)
 
 
-def _workers(config: Config) -> Wire:
-    if config.security.sandbox == "enforce":
-        return Wire(
-            name="workers",
-            state="off",
-            reaches="nothing: the kernel refuses them sockets and programs",
-            evidence='security.sandbox = "enforce"; `hob attest` has each try',
-        )
+def _network_sockets() -> Finding:
+    """What this process is told when it tries to make one."""
+    return next(each for each in selftest.run(("no_network_sockets",)))
+
+
+def _workers() -> Wire:
+    """They are born behind the daemon's walls, and add their own."""
+    walls = _network_sockets()
     return Wire(
         name="workers",
-        state="on",
-        reaches="what you may reach",
-        evidence='nothing stops them (security.sandbox = "none")',
+        state="off" if walls.held else "on",
+        reaches="nothing: the kernel refuses them sockets" if walls.held else "what you may reach",
+        evidence=f"born behind the daemon's walls ({walls.observed}); `hob attest` has each try its own",
     )
 
 

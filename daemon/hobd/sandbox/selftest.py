@@ -124,13 +124,15 @@ def _attempts(name: str, other_pid: int) -> Iterator[tuple[str, int]]:
 
 
 def _tried(name: str, attempts: Iterator[tuple[str, int]]) -> Finding:
-    refused: list[str] = []
+    refused: dict[str, list[str]] = {}
     passed: list[str] = []
     for what, code in attempts:
-        told = f"{what} ({errno.errorcode.get(code, code)})" if code else what
-        (refused if code in _REFUSALS else passed).append(told)
+        if code in _REFUSALS:
+            refused.setdefault(errno.errorcode[code], []).append(what)
+        else:
+            passed.append(f"{what} ({errno.errorcode.get(code, code)})" if code else what)
     words = [f"not stopped: {', '.join(passed)}"] if passed else []
-    words += [f"refused: {', '.join(refused)}"] if refused else []
+    words += [f"refused ({code}): {', '.join(names)}" for code, names in refused.items()]
     return Finding(name, not passed, "; ".join(words)[:_MOST_CHARACTERS])
 
 
