@@ -71,9 +71,20 @@ def _settings(
     yield from _from_file(path)
     yield from _from_environment(environ)
     yield from _from_flags(overrides)
-    if system.exists():
+    if _is_there(system):
         _require_of_root(system)
         yield from _from_file(system)
+
+
+def _is_there(path: Path) -> bool:
+    """A policy that cannot be read counts, since it might say anything."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be looked at ({error.strerror}); let everybody read it") from None
+    return True
 
 
 def _require_of_root(path: Path) -> None:
