@@ -161,3 +161,15 @@ def test_table_shows_what_did_not_hold(given: RunningDaemon) -> None:
     told = hob(given, "attest").stdout
     assert "NOT  door_private_owner" in told and "socket 0660" in told
     assert "held  no_connect" in hob(given, "attest", "--all").stdout
+
+
+def test_real_worker_answers_for_itself_and_its_children(
+    real_daemon: RunningDaemon, tiny_model: Path
+) -> None:
+    real_daemon.log_path.touch(mode=0o600)
+    real_daemon.add_model("tiny", tiny_model)
+    told = attest(real_daemon.start(), "tiny")
+    assert failed(told) <= {("machine", "no_plain_swap")}
+    assert {"worker tiny", "worker tiny: renderer"} <= {each.subject for each in told.evidence}
+    with real_daemon.client() as client:
+        assert client.complete("tiny", "hi", max_tokens=2).receipt.num_completion_tokens

@@ -73,8 +73,8 @@ def _row(each: Evidence) -> tuple[str, ...]:
 def _verdict(num: int, failed: Sequence[Evidence]) -> str:
     if not failed:
         return f"all {num} properties held"
-    subjects = ", ".join(dict.fromkeys(each.subject for each in failed))
-    return visible(f"{len(failed)} of {num} properties did not hold: {subjects}")
+    num_subjects = len({each.subject for each in failed})
+    return f"{len(failed)} of {num} properties did NOT hold, at {num_subjects} places"
 
 
 def _wrapped(names: Sequence[str], width: int = 100) -> list[str]:

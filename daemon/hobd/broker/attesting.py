@@ -79,7 +79,9 @@ class Attestor:
 
     async def evidence(self) -> list[Evidence]:
         async with self._turn:
-            found = [*self._of_daemon(), *await asyncio.to_thread(_from_outside, _DAEMON, os.getpid())]
+            found = list(self._of_daemon())
+            own = await asyncio.to_thread(observing.observe, os.getpid())
+            found += _as_evidence(_DAEMON, "read", os.getpid(), own)
             told = await asyncio.gather(*map(self._of_worker, self._broker.tenancy.residents))
             for each in told:
                 found += each

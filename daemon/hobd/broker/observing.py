@@ -120,7 +120,8 @@ def _open(home: Path, proc: Path) -> Iterator[Finding]:
         return
     except OSError:
         return
-    if not int(_fields(proc / "self" / "status").get("CapEff", "0"), 16) & _MAY_TRACE:
+    is_own = os.path.samefile(home, proc / "self")  # everybody sees his own
+    if not is_own and not int(_fields(proc / "self" / "status").get("CapEff", "0"), 16) & _MAY_TRACE:
         yield Finding("hidden", False, "other programs of this user can list its descriptors")
     tables = network_inodes(home)
     ours = sorted(tables[inode] for inode in sockets if inode in tables)

@@ -70,14 +70,14 @@ _CALLS: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
 }
 #: What the daemon must not be able to do. It does start programs: its workers.
 DAEMON = ("no_network_sockets", "no_io_uring", "no_spying", "no_kernel_programs", "no_connect")
-#: What an expendable child of a worker must not be able to do.
+#: What an expendable child of a worker must not be able to do. No room for descriptors is no file, too.
 CHILD = (
     *DAEMON,
     *("no_local_sockets", "no_exec", "no_namespaces", "no_keyrings"),
-    *("no_files", "no_new_code"),
+    "no_files",
 )
 #: What a worker that has loaded its model must not be able to do.
-WORKER = (*CHILD, "no_signals")
+WORKER = (*CHILD, "no_new_code", "no_signals")
 #: What every process of ours must be, as the kernel says of it.
 STATE = ("filtered", "no_new_privileges", "not_dumpable", "no_core_files", "descriptors")
 

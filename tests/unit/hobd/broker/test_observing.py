@@ -61,6 +61,13 @@ def test_descriptors_that_anybody_can_list_are_no_secret(proc: Path) -> None:
     assert failed(proc) == ["hidden"]
 
 
+def test_own_descriptors_are_no_secret_to_oneself(proc: Path) -> None:
+    (proc / "self/status").unlink()
+    (proc / "self").rmdir()
+    (proc / "self").symlink_to("7")
+    assert failed(proc) == []
+
+
 def test_process_that_has_ended_shows_nothing(proc: Path) -> None:
     assert observe(8, proc) == []
 
