@@ -23,7 +23,8 @@ from hobd.sandbox.selftest import Finding
 from hobd.wire import attesting as wire
 from hobd.wire import messages as m
 
-_ANSWER_SECONDS = 30.0  # a long prompt may be on the intake's thread
+# A long prompt may be on the intake's thread; then there is time for two children that do not answer.
+_BEGIN_SECONDS, _ANSWER_SECONDS = 15.0, 45.0
 _DAEMON, _MACHINE = "daemon", "machine"
 _REMEDIES = {
     "sandbox_enforced": 'set security.sandbox = "enforce" and start the daemon again',
@@ -119,15 +120,17 @@ class Attestor:
         seen = await asyncio.to_thread(_family_from_outside, subject, pid)
         if resident.is_leaving:
             return seen
-        resident.process.is_attesting = True
+        # The window outlasts a caller who goes: the worker has been asked all the same. It ends by itself.
+        now = asyncio.get_running_loop().time()
+        resident.process.attesting_until = now + _ANSWER_SECONDS
+        question = m.Attest(next(self._broker.ids), int((now + _BEGIN_SECONDS) * 1000))
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                answer = await resident.ask(m.Attest(next(self._broker.ids)), m.Attested)
+                answer = await resident.ask(question, m.Attested)
         except (TimeoutError, HobError) as error:
             why = str(error) or f"it said nothing for {_ANSWER_SECONDS:.0f} s"
             return [*seen, *_as_evidence(subject, _TOLD, pid, [Finding("answers", False, why)])]
-        finally:
-            resident.process.is_attesting = False
+        resident.process.attesting_until = 0.0
         return [*seen, *_told(subject, pid, answer.findings)]
 
 

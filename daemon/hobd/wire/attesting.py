@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from hobd.wire.values import Id, Message, Value
+from hobd.wire.values import Count, Id, Message, Value
 
 MAX_FINDINGS = 128
 #: Whose walls they are: the worker's own, or those of a child that reads what is hostile for it.
@@ -21,6 +21,7 @@ class Attest(Message, frozen=True, tag=True):
     """Try what you must not be able to do, let your children try, and tell."""
 
     id: Id
+    begin_by_ms: Count  # on the clock that all processes share; later it would be taken for an attack
 
 
 class Finding(Value, frozen=True):

@@ -85,7 +85,7 @@ class Intake:
             self._cancel(message.id)
             return
         if isinstance(message, m.Attest):
-            self._send(attested(message.id, self._renderer, self._gallery.darkroom))
+            self._send(attested(message, self._renderer, self._gallery.darkroom))
             return
         if not isinstance(message, m.Submit | m.Tokenize | m.Detokenize | m.Render):
             raise ValueError(f"a {type(message).__name__} while serving")

@@ -14,6 +14,7 @@ from hobd.errors import WorkerCrashed
 from hobd.sandbox import selftest
 from hobd.wire import messages as m
 from hobd.wire.attesting import Finding
+from hobd.worker.attesting import attested
 
 
 class Worker:
@@ -21,14 +22,16 @@ class Worker:
 
     model, is_leaving = "tiny", False
 
-    def __init__(self, answer: tuple[Finding, ...] | Exception) -> None:
-        self.process = SimpleNamespace(pid=-1, is_attesting=False)
-        self.windows: list[bool] = []
+    def __init__(self, answer: tuple[Finding, ...] | BaseException) -> None:
+        self.process = SimpleNamespace(pid=-1, attesting_until=0.0)
+        self.windows: list[float] = []  # how long each was to last
         self._answer = answer
 
     async def ask(self, question: m.Attest, kind: type[m.Attested]) -> m.Attested:
-        self.windows.append(self.process.is_attesting)
-        if isinstance(self._answer, Exception):
+        now = asyncio.get_running_loop().time()
+        self.windows.append(self.process.attesting_until - now)
+        assert now < question.begin_by_ms / 1000 < self.process.attesting_until
+        if isinstance(self._answer, BaseException):
             raise self._answer
         return m.Attested(question.id, self._answer)
 
@@ -62,11 +65,21 @@ def test_child_that_says_a_little_is_held_to_all() -> None:
     assert missing == {*selftest.CHILD, *selftest.STATE} - {"no_exec"}
 
 
-@pytest.mark.parametrize("answer", [(), WorkerCrashed("it died")], ids=["answered", "died"])
-def test_trips_are_no_alarm_only_while_the_worker_is_asked(answer: Any) -> None:
-    worker = Worker(answer)
+def test_trips_are_no_alarm_only_until_the_worker_has_answered() -> None:
+    worker = Worker(())
     told_of(worker)
-    assert worker.windows == [True] and not worker.process.is_attesting
+    assert 44 < worker.windows[0] <= 45 and worker.process.attesting_until == 0
+
+
+def test_caller_who_goes_does_not_turn_what_he_asked_into_an_attack() -> None:
+    worker = Worker(asyncio.CancelledError())
+    with pytest.raises(asyncio.CancelledError):
+        told_of(worker)
+    assert worker.process.attesting_until > 0
+
+
+def test_question_that_comes_too_late_is_not_tried() -> None:
+    assert attested(m.Attest(7, 0), None, None) == m.Attested(7, ())
 
 
 def test_worker_that_dies_of_the_question_did_not_answer() -> None:
