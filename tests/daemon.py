@@ -30,6 +30,7 @@ class RunningDaemon:
         self.process: subprocess.Popen[bytes] | None = None
         self.budget_bytes: int | None = None  # memory for models; set it before `start`
         self.has_walls = True  # of the daemon's own; set it before `start`
+        self.alarms = Path(os.devnull)  # where it hears that the machine is short of memory
         # One engine thread: two would spin at each other's barriers when anything else wants a core, and a
         # test of seconds would take minutes.
         self._settings = [] if fake_workers else ["--set", "engine.threads=1"]
@@ -42,6 +43,7 @@ class RunningDaemon:
         budget = {} if self.budget_bytes is None else {"HOB_TEST_BUDGET_BYTES": str(self.budget_bytes)}
         return budget | {
             "HOB_TEST_WORKERS": "fake" if self._fake_workers else "real",
+            "MEMORY_PRESSURE_WATCH": str(self.alarms),
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "HOB_TEST_WALLS": "" if self.has_walls else "none",

@@ -30,11 +30,14 @@ from hobd.broker.loading import Loading
 from hobd.broker.needs import Needs
 from hobd.broker.supervisor import PythonSpawner
 from hobd.broker.vault import Vault
+from hobd.broker.yielding import Yielding
 from hobd.config import RELOADABLE, Config, changed_keys, config_file, decided_by, load, to_toml
 from hobd.door import policy, unix_socket
 from hobd.door.caller import caller_from
 from hobd.door.peer import peer_of
 from hobd.errors import ConfigError, HobError
+from hobd.pressure import watch
+from hobd.pressure.devices import DeviceWatch
 from hobd.sandbox import enter
 from hobd.sandbox.failure import SandboxError
 from hobd.store.catalog import Catalog
@@ -190,7 +193,12 @@ class _Daemon:
             loading=loading,
             needs=Needs(self._appraiser),
             budget=self._appraiser.budget(self._config),
+            yielding=Yielding(self._watch()),
         )
+
+    def _watch(self) -> watch.MemoryWatch:
+        devices = SystemDevices()
+        return watch.Several([watch.choose(os.environ), DeviceWatch(devices.free_of_gpus)])
 
     def _host(self, broker: Broker, door: unix_socket.Door) -> Host:
         from hobd.api.control import DaemonService, Identity
@@ -256,7 +264,8 @@ class _Daemon:
 
 
 async def _quiet(broker: Broker) -> None:
-    """Returns when nobody has asked for a moment, and nothing loads."""
+    """Returns when nobody has asked for a moment, nothing loads and memory is not short."""
+    await broker.yielding.calm()
     await broker.idle_for(_QUIET_SECONDS)
     await broker.loading.at_rest()
 

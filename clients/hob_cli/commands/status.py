@@ -39,6 +39,7 @@ def _rows(status: Status) -> list[tuple[str, str]]:
         ("in memory", residents or "no model"),
         ("requests", f"{status.num_sessions} under way, {status.num_requests_served} served"),
         ("memory", size(status.daemon_resident_bytes)),
+        ("pressure", _pressure(status)),
         ("kept", _pool(status)),
         ("confinement", status.confinement or "-"),
         ("engine", status.engine_build or "-"),
@@ -52,6 +53,13 @@ def _door(door: Door) -> str:
         f"{door.name}: {door.path}, mode {door.mode:04o}, owner {door.owner_uid}, "
         f"{door.num_connections} connections"
     )
+
+
+def _pressure(status: Status) -> str:
+    """What is given up because the machine is short of memory, and who says whether it is."""
+    pressure = status.memory_pressure
+    yielded = "" if pressure.yields in ("", "nothing", "unspecified") else f"yields {pressure.yields}, "
+    return f"{yielded.replace('_', ' ')}{pressure.num_alarms} alarms, watching {pressure.source or '-'}"
 
 
 def _pool(status: Status) -> str:

@@ -34,12 +34,38 @@ def screen(status: Status | None, rates: Rates, events: Iterable[Happening], pro
     return Group(
         _headline(status),
         _speed(rates),
+        memory(status),
         Text(problem, style="bold red") if problem else Text(),
         models(status, rates),
+        _row_for_room(status),
         Text(),
         _last(events),
         Text("q quits", style="dim"),
     )
+
+
+def memory(status: Status) -> RenderableType:
+    """How much of each device's budget models have."""
+    grid = Table.grid(padding=(0, 1))
+    for device in status.memory:
+        taken = device.budget_bytes - device.free_bytes
+        grid.add_row(
+            Text(visible(device.device), style="bold"),
+            bar(taken, device.budget_bytes),
+            f"{size(taken)} of {size(device.budget_bytes)}",
+        )
+    return grid
+
+
+def _row_for_room(status: Status) -> RenderableType:
+    """What loads, and who waits until others leave it their memory."""
+    lines = Text()
+    for model in status.loading_models:
+        lines.append(visible(f"{model} is loading\n"), style="yellow")
+    for row in status.waiting:
+        told = f"{row.num_requests} waiting for room for {row.model}, for {age(row.since)}"
+        lines.append(visible(told) + "\n", style="yellow")
+    return lines
 
 
 def models(status: Status, rates: Rates) -> RenderableType:

@@ -92,6 +92,7 @@ class DaemonService(DaemonServiceBase):
                 classes=render_status.classes(broker.sessions),
                 pool=render.pool(broker),
                 pool_limit_bytes=broker.loading.vault.pool.limit_bytes,
+                memory_pressure=render_status.memory_pressure(broker.yielding),
                 spare_worker_pid=broker.loading.spare.pid,
                 offline=broker.config.network.offline,
                 offline_decided_by=self._offline_decided_by(),

@@ -111,7 +111,8 @@ class Attestor:
         from hob import address
 
         doors = [entrance.path.parent for entrance in self._entrances()]
-        return [*doors, address.state_dir(), self._broker.catalog.directory]
+        pressure = [Path("/proc/pressure"), Path("/sys/fs/cgroup")]  # it watches memory there
+        return [*doors, address.state_dir(), self._broker.catalog.directory, *pressure]
 
     # ------------------------------------------------------------------ workers
 

@@ -27,6 +27,8 @@ from hobd.broker.resident import Resident
 from hobd.broker.session import Session
 from hobd.broker.tasks import Tasks
 from hobd.broker.tenancy import Tenancy
+from hobd.broker.thrift import Thrift
+from hobd.broker.yielding import Yielding
 from hobd.config import Config
 from hobd.store.catalog import Catalog, Entry
 from hobd.wire import messages as m
@@ -36,7 +38,14 @@ class Broker:
     """Use as an async context manager: its tasks end with it, and all workers with them."""
 
     def __init__(
-        self, *, config: Config, catalog: Catalog, loading: Loading, needs: Needs, budget: Mapping[str, int]
+        self,
+        *,
+        config: Config,
+        catalog: Catalog,
+        loading: Loading,
+        needs: Needs,
+        budget: Mapping[str, int],
+        yielding: Yielding,
     ) -> None:
         """`needs`: what models will take in memory; `budget`: what there is for models, by device."""
         self.config = config
@@ -44,6 +53,7 @@ class Broker:
         self.feed = Feed()
         self.num_requests_served = 0
         self.loading = loading
+        self.yielding = yielding
         self.ids = itertools.count(1)
         self._tasks = Tasks()
         self.tenancy = Tenancy(
@@ -64,11 +74,13 @@ class Broker:
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
+        self.yielding.start(Thrift(self.tenancy, self.loading))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.yielding.stop()
         self.tenancy.close()
         self._tasks.interrupt()
         await self.tenancy.end()
@@ -137,6 +149,7 @@ class Broker:
                 "try again shortly",
                 retry_after_ms=1000,
             )
+        self.yielding.admit()
         return self.resolve(model)
 
     def resolve(self, model: str) -> Entry:

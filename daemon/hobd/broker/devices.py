@@ -68,6 +68,10 @@ class SystemDevices:
     def budget(self, config: Config) -> dict[str, int]:
         return budget(config, self.read())
 
+    def free_of_gpus(self) -> dict[str, int]:
+        """Free bytes of each GPU; none without a driver. Blocks for a moment."""
+        return {gpu.name: gpu.free_bytes for gpu in (_gpus() if self._has_driver() else ())}
+
     def _has_driver(self) -> bool:
         """The kernel's part of NVIDIA's driver, or WSL's: without it the bindings need not be imported."""
         return any((self._root / "dev" / name).exists() for name in ("nvidiactl", "dxg"))

@@ -6,8 +6,12 @@ Must stay data. Made by residency.py, carried out by tenancy.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hobd.errors import HobError
+
+#: Why a model leaves: idle for too long, another one gets its room, or the machine is short of memory.
+Reason = Literal["idle", "room", "pressure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Evict:
-    """End its worker. `beneficiary`: the model that gets its room; empty when it was idle too long."""
+    """End its worker. `beneficiary`: the model that gets its room, when that is why."""
 
     model: str
+    reason: Reason
     beneficiary: str = ""
 
 

@@ -12,7 +12,7 @@ from hobd.errors import HobError, WorkerCrashed
 from hobd.wire import messages as m
 from hobd.wire.framing import WireError
 
-Question = m.Tokenize | m.Detokenize | m.Render | m.ForgetPrefixes | m.Attest
+Question = m.Question
 Reply = m.Tokens | m.Text | m.Rendered | m.Forgotten | m.Attested
 R = TypeVar("R", m.Tokens, m.Text, m.Rendered, m.Forgotten, m.Attested)
 

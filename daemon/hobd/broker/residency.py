@@ -22,8 +22,8 @@ from __future__ import annotations
 from hobd.broker.account import Account, totals
 from hobd.broker.ledger import Ledger, lacking, plus
 from hobd.broker.no_room import pinned_out, row_is_full, too_big, waited_too_long
-from hobd.broker.orders import Evict, Grant, Load, Order, Refuse, Waiting
-from hobd.broker.room import choose
+from hobd.broker.orders import Evict, Grant, Load, Order, Reason, Refuse, Waiting
+from hobd.broker.room import choose, least_missed
 from hobd.broker.tenant import Place, Policy, Tenant
 from hobd.errors import HobError
 
@@ -98,6 +98,12 @@ class Residency:
         self._policy = policy
         return self._settle(now)
 
+    def let_one_go(self, now: float) -> list[Order]:
+        """The idle model that is missed least leaves, if there is one: others need the memory."""
+        if (tenant := least_missed(self._movable(), now)) is not None:
+            self._evict(tenant, "pressure")
+        return self._settle(now)
+
     # ------------------------------------------------------------------ what became of orders
 
     def loaded(self, model: str, measured: Account, now: float) -> list[Order]:
@@ -159,6 +165,11 @@ class Residency:
             for want in self._wants.values()
         ]
 
+    @property
+    def has_idle(self) -> bool:
+        """Whether `let_one_go` would find one."""
+        return least_missed(self._movable(), 0.0) is not None
+
     def deadline(self) -> float | None:
         """When `tick` is next due; None: never, as things are."""
         times = [until for want in self._wants.values() for until in want.tickets.values()]
@@ -176,7 +187,7 @@ class Residency:
         for tenant in self._tenants.values():
             leaves_at = tenant.leaves_at(self._policy.idle_ttl_seconds)
             if leaves_at is not None and leaves_at <= now:
-                self._evict(tenant)
+                self._evict(tenant, "idle")
         self._serve_row(now)
         if self._refuse_late(now):
             self._serve_row(now)
@@ -227,11 +238,11 @@ class Residency:
         if times and all(at is not None and at <= now for at in times):
             tenant.note_call(now)
             for victim in victims:
-                self._evict(victim, want.model)
+                self._evict(victim, "room", want.model)
 
-    def _evict(self, tenant: Tenant, beneficiary: str = "") -> None:
+    def _evict(self, tenant: Tenant, reason: Reason, beneficiary: str = "") -> None:
         tenant.place = Place.LEAVING
-        self._orders.append(Evict(tenant.model, beneficiary))
+        self._orders.append(Evict(tenant.model, reason, beneficiary))
 
     def _grant(self, want: _Want) -> None:
         tenant = self._tenants[want.model]

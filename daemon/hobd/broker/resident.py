@@ -137,6 +137,10 @@ class Resident:
             self._link.send(each)
         self.num_restored = len(restored)
 
+    def set_stash(self, is_open: bool) -> None:
+        """Whether it may keep prefixes beside its KV cache."""
+        self._link.send(m.SetStash(is_open))
+
     async def gone(self) -> int:
         """Waits for the end of the worker, lets go of what it left undone, returns its exit status."""
         status = await self.process.wait()

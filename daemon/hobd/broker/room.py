@@ -48,6 +48,12 @@ def choose(
     return [tenant for tenant, _ in _spared(chosen, needed, room)]
 
 
+def least_missed(tenants: Iterable[Tenant], now: float) -> Tenant | None:
+    """Of those that are in memory and nobody uses, the one whose loss is likely to cost least."""
+    idle = [tenant for tenant in tenants if tenant.place is Place.READY and not tenant.leases]
+    return min(idle, key=lambda tenant: (_claim(tenant, now), tenant.cost(now), tenant.model), default=None)
+
+
 def _spared(chosen: list[tuple[Tenant, Sums]], needed: Sums, room: Sums) -> list[tuple[Tenant, Sums]]:
     """The same without those that are not needed after all, the last ones first."""
     kept = list(chosen)

@@ -34,6 +34,12 @@ class SpareWorker:
         self._taken.set()
         return process
 
+    def let_go(self) -> None:
+        """Ends the one there is. `keep` starts another as soon as it is quiet."""
+        if (process := self.take()) is not None:
+            process.kill()
+            process.sock.close()
+
     async def keep(self, quiet: Callable[[], Awaitable[None]]) -> None:
         """Starts one whenever there is none and `quiet` returns; one that dies is replaced, ever later."""
         pause = _FIRST_PAUSE_SECONDS
@@ -46,7 +52,7 @@ class SpareWorker:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         finally:
-            self._end()
+            self.let_go()
 
     async def _stand_by(self) -> bool:
         """Starts one and waits until it is taken. False: it died before, or could not be started."""
@@ -65,13 +71,7 @@ class SpareWorker:
             taken.cancel()
         if self._process is None:
             return True
-        self._end()
+        self.let_go()
         status = await process.wait()
         log.event("spare_died", level="warning", pid=process.pid, how=describe_exit(status))
         return False
-
-    def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.sock.close()

@@ -60,6 +60,7 @@ class Tenancy:
         self._departures: dict[str, asyncio.Event] = {}
         self._gates: dict[str, Gate] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._stashes_are_open = True
         self._is_closed = False
 
     # ------------------------------------------------------------------ what others may look at
@@ -170,6 +171,8 @@ class Tenancy:
         self._tasks.keep(self._watch(resident), name=f"watch {model}")
         holding = self.residency.ledger.holding(model)
         assert holding is not None, f"{model} was loaded without a reservation"
+        if not self._stashes_are_open:
+            resident.set_stash(False)
         orders = self.residency.loaded(model, corrected(holding.reserved, num_bytes), _now())
         self._tell_loaded(resident, num_bytes)
         if not load.done.done():
@@ -210,13 +213,12 @@ class Tenancy:
 
     async def _evict(self, order: Evict) -> None:
         resident = self._residents[order.model]
-        reason = "room" if order.beneficiary else "idle"
         num_bytes = await self._end(resident, f"{order.model} was evicted")
-        log.event("model_evicted", model=order.model, reason=reason, beneficiary=order.beneficiary)
+        log.event("model_evicted", model=order.model, reason=order.reason, beneficiary=order.beneficiary)
         self.feed.tell(
             "model_evicted",
             model=order.model,
-            reason=reason,
+            reason=order.reason,
             beneficiary=order.beneficiary,
             num_bytes=num_bytes,
         )
@@ -279,6 +281,19 @@ class Tenancy:
     def reconfigure(self, config: Config, catalog: Catalog) -> None:
         self._config, self._catalog = config, catalog
         self._obey(self.residency.follow(_policy(config), _now()))
+
+    # ------------------------------------------------------------------ when memory is short
+
+    def set_stashes(self, is_open: bool) -> None:
+        """Whether workers, those to come as well, may keep prefixes beside their KV caches."""
+        self._stashes_are_open = is_open
+        for resident in self.residents:
+            if not resident.is_leaving:
+                resident.set_stash(is_open)
+
+    def let_one_go(self) -> None:
+        """The idle model that is missed least leaves."""
+        self._obey(self.residency.let_one_go(_now()))
 
     # ------------------------------------------------------------------ the end
 

@@ -39,6 +39,7 @@ class Vault:
         self._states: dict[int, Sealed] = {}
         self._tasks: dict[asyncio.Task[None], str] = {}  # and the model that each seals
         self._is_closed = False
+        self._is_suspended = False
 
     def open(self, model: str, binding: Binding, stash_bytes: int, weight: int) -> Handover | None:
         """What the next worker of a model inherits, and its means to leave something; None if nothing may be.
@@ -68,6 +69,14 @@ class Vault:
             self._states.pop(key, None)
         return len(keys), num_bytes
 
+    def suspend(self) -> None:
+        """Drops everything, and keeps nothing of models that leave until `resume`."""
+        self._is_suspended = True
+        self.forget(lambda domain: True, None)
+
+    def resume(self) -> None:
+        self._is_suspended = False
+
     def account(self) -> Account:
         """What the sealed states take."""
         if not self.pool.num_bytes:
@@ -86,8 +95,8 @@ class Vault:
     # ------------------------------------------------------------------ for Handover
 
     @property
-    def is_closed(self) -> bool:
-        return self._is_closed
+    def takes_more(self) -> bool:
+        return not (self._is_closed or self._is_suspended)
 
     @property
     def sealer(self) -> Sealer:
@@ -201,7 +210,7 @@ class Handover:
     @property
     def keep_ms(self) -> int:
         """How long the worker may take: a copy of so much takes a fraction of it."""
-        if self._vault.is_closed:
+        if not self._vault.takes_more:
             return 0
         return min(1000, 100 + self._vault.pool.limit_bytes // 1_000_000)
 
@@ -221,7 +230,7 @@ class Handover:
     def end(self, *, is_sound: bool) -> None:
         """The worker is gone. Begins to seal what it left, unless it is not to be believed."""
         kept, self._kept = self._kept, []
-        if is_sound and kept and not self._vault.is_closed:
+        if is_sound and kept and self._vault.takes_more:
             self._vault.run(self._take(kept), self._model)
         else:
             self.close()
@@ -231,7 +240,7 @@ class Handover:
         try:
             for state in reversed(kept):  # the last used comes last, and goes last
                 number = sealer.next_number()
-                if any(theirs(state.domain) for theirs in self._refused):
+                if any(theirs(state.domain) for theirs in self._refused) or not self._vault.takes_more:
                     continue
                 if self._vault.make_room(number, self._item(state)):
                     self._vault.add(await asyncio.to_thread(self._seal, sealer, number, state))

@@ -1,7 +1,7 @@
 """Gives memory back when the machine is short of it, and takes it again when it is not.
 
 Must hold no memory itself: it tells the broker what to let go of. pressure/ladder.py says how much.
-Made by main.py; the broker asks it before it takes new work.
+Made by main.py; the broker starts it, and asks it before it takes new work.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from hobd.pressure.watch import MemoryWatch
 
 
 class Holder(Protocol):
-    """Who has the memory: the broker."""
+    """Who has the memory: thrift.py."""
 
     @property
     def has_idle_models(self) -> bool: ...
 
     def drop_caches(self) -> None:
-        """Every prefix that is kept for prompts to come goes."""
+        """What is kept for times to come goes, and no more is kept until `restore_caches`."""
+
+    def restore_caches(self) -> None: ...
 
     def let_idle_model_go(self) -> None:
         """The one that is missed least."""
@@ -48,6 +50,8 @@ class Yielding:
         self._ladder = Ladder()
         self._holder: Holder | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._calm = asyncio.Event()
+        self._calm.set()
 
     @property
     def rung(self) -> Rung:
@@ -65,6 +69,10 @@ class Yielding:
         self._watch.stop()
         if self._timer is not None:
             self._timer.cancel()
+
+    async def calm(self) -> None:
+        """Returns when memory is not short."""
+        await self._calm.wait()
 
     def admit(self) -> None:
         """Raises Busy, with the time after which to ask again, while new work is refused."""
@@ -86,6 +94,7 @@ class Yielding:
             return
         self._tell(rung)
         if rung is Rung.CACHES:
+            self._calm.clear()
             self._holder.drop_caches()
         elif rung is Rung.IDLE_MODELS:
             self._holder.let_idle_model_go()
@@ -102,6 +111,9 @@ class Yielding:
         # The loop's clock may be a tick short of the time it was asked to call at.
         now = max(asyncio.get_running_loop().time(), self._ladder.due or 0.0)
         if self._ladder.look(now) is Rung.CALM:
+            assert self._holder is not None
+            self._holder.restore_caches()
+            self._calm.set()
             self._tell(Rung.CALM)
         self._look_later()
 

@@ -7,7 +7,7 @@ tests/fakes/memory_watch.py too.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 
@@ -35,6 +35,25 @@ class NoWatch:
 
     def stop(self) -> None:
         pass
+
+
+class Several:
+    """Alarms when any of them does."""
+
+    def __init__(self, watches: Sequence[MemoryWatch]) -> None:
+        self._watches = watches
+
+    @property
+    def source(self) -> str:
+        return "; ".join(told for watch in self._watches if (told := watch.source))
+
+    def start(self, on_alarm: Callable[[], None]) -> None:
+        for watch in self._watches:
+            watch.start(on_alarm)
+
+    def stop(self) -> None:
+        for watch in self._watches:
+            watch.stop()
 
 
 def choose(environment: Mapping[str, str]) -> MemoryWatch:

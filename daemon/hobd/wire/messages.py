@@ -37,6 +37,7 @@ from hobd.wire.states import Forgotten as Forgotten
 from hobd.wire.states import Kept as Kept
 from hobd.wire.states import Purpose as Purpose
 from hobd.wire.states import Restore as Restore
+from hobd.wire.states import SetStash as SetStash
 from hobd.wire.texts import MAX_WIDTH as MAX_WIDTH
 from hobd.wire.texts import ContextFile as ContextFile
 from hobd.wire.texts import EmbedPrompt as EmbedPrompt
@@ -140,7 +141,9 @@ class Stop(Message, frozen=True, tag=True):
     keep_ms: Count = 0  # so long it may lay prefixes into the tray, to be restored; 0: leave at once
 
 
-ToWorker = Load | Restore | Submit | Cancel | Tokenize | Detokenize | Render | ForgetPrefixes | Attest | Stop
+#: What has one short answer.
+Question = Tokenize | Detokenize | Render | ForgetPrefixes | Attest
+ToWorker = Load | Restore | Submit | Cancel | Question | SetStash | Stop
 
 # ------------------------------------------------------------------ worker to broker
 

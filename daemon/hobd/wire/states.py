@@ -43,6 +43,12 @@ class ForgetPrefixes(Message, frozen=True, tag=True):
     domain: Line | None = None
 
 
+class SetStash(Message, frozen=True, tag=True):
+    """While it is closed nothing is kept beside the KV cache, and what was there goes."""
+
+    is_open: bool
+
+
 class Forgotten(Message, frozen=True, tag=True):
     id: Id
     num_prefixes: Count

@@ -7,6 +7,7 @@ called by intake.py, on its one thread.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,15 @@ from hobd.worker.template import Renderer, TemplateError
 from hobd.worker.voice import Voice
 
 
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What the template made of messages: with what hides control tokens that they wrote, and as it reads."""
+
+    guarded: str = field(repr=False)
+    text: str = field(repr=False)
+    laid: Sequence[Laid] = field(repr=False)
+
+
 class Conversation:
     """How one model's conversations become prompts."""
 
@@ -32,8 +42,8 @@ class Conversation:
 
     def render(
         self, prompt: m.ChatPrompt, messages: list[dict[str, Any]], laid: Sequence[Laid] = ()
-    ) -> tuple[str, list[int]]:
-        """The text and tokens of these messages of a prompt, whose media were laid out. Raises Refusal."""
+    ) -> Rendering:
+        """The text of these messages of a prompt, whose media were laid out. Raises Refusal."""
         facts = self._engine.facts
         if facts.template is None:
             raise Refusal(
@@ -50,11 +60,14 @@ class Conversation:
             rendered = self._rendered(facts.template, prompt, messages)
         except TemplateError as error:
             raise Refusal(error.error, error.message) from None
-        if laid:
-            text = self._gallery.shown(self._guard.shown(rendered))
-            return text, self._tokens_among_media(rendered, text, laid)
         text = self._guard.shown(rendered)
-        return text, self._tokens(rendered, text)
+        return Rendering(rendered, self._gallery.shown(text) if laid else text, laid)
+
+    def tokens(self, rendering: Rendering) -> list[int]:
+        """What the text is in tokens."""
+        if rendering.laid:
+            return self._tokens_among_media(rendering.guarded, rendering.text, rendering.laid)
+        return self._tokens(rendering.guarded, rendering.text)
 
     def _rendered(self, template: str, prompt: m.ChatPrompt, messages: list[dict[str, Any]]) -> str:
         messages_json, tools, arguments = self._hidden(prompt, messages)

@@ -216,6 +216,9 @@ class Engine(Protocol):
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]: ...
 
+    def least_tokens(self, text: str) -> int:
+        """So many tokens a text is at least, without reading it; 0 where that cannot be told."""
+
     def piece(self, token: int) -> bytes:
         """The token's bytes; empty for control tokens. A piece need not be whole UTF-8."""
 

@@ -18,7 +18,7 @@ from hobd.worker.tray import Place, Tray
 
 _MOST_DOMAIN_CHARACTERS = 1000  # as the wire has it
 
-Told = m.Restore | m.ForgetPrefixes
+Told = m.Restore | m.ForgetPrefixes | m.SetStash
 
 
 class Keeping:
@@ -52,6 +52,9 @@ class Keeping:
         """What the broker says about prefixes; `under_way` are the sequences that may leave more."""
         if isinstance(message, m.Restore):
             self._restore(message)
+            return
+        if isinstance(message, m.SetStash):
+            self._lanes.set_stash(message.is_open)
             return
         for sequence in under_way:
             if is_domain_of(sequence.domain, message.caller, message.domain):

@@ -169,6 +169,13 @@ class Lanes:
             self._cache.stash.note_bytes(key, num_bytes)
         return key
 
+    def set_stash(self, is_open: bool) -> None:
+        """While it is closed, what gives up its lane is dropped."""
+        if is_open:
+            self._cache.stash.reopen()
+        else:
+            self._cache.stash.close()
+
     def forget(self, is_theirs: Callable[[str], bool]) -> tuple[int, int]:
         """Drops the entries of some domains. Returns how many there were, and of how many stowed bytes."""
         lanes, num_stowed, num_bytes = self._cache.forget(is_theirs)

@@ -71,9 +71,7 @@ class Loop:
         self._variant = BASE  # that the engine computes now
         self._answers: dict[int, Answer] = {}
         self._vectors = VectorWork(engine.embedder, send, chunk_tokens=CHUNK_TOKENS)
-        self._inbox: SimpleQueue[Answer | VectorJob | m.Restore | m.ForgetPrefixes | int | None] = (
-            SimpleQueue()
-        )
+        self._inbox: SimpleQueue[Answer | VectorJob | Told | int | None] = SimpleQueue()
         # Ids whose prompt is being computed right now: only these are worth interrupting a step for.
         self._in_prefill: frozenset[int] = frozenset()
         # The best class of the step that is being computed, if it may be given up for a better one.

@@ -188,7 +188,7 @@ class PrefixCache:
         for one in self._entries.values():
             assert one.domain and len(one.tokens) >= self._min_shared
             assert not any(_is_part(one, other) for other in self._entries.values())
-        assert self.stash.is_open or not self.stash.entries
+        assert self.stash.is_open or not any(entry.domain for entry in self.stash.entries.values())
 
     def length(self, lane: int) -> int:
         return len(self._entries[lane].tokens)

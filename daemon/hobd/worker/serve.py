@@ -21,6 +21,7 @@ from hobd.worker.embedder import Span
 from hobd.worker.engine import Engine, EngineError, FileUnusable, Loader, Settings, Slice
 from hobd.worker.gallery import Gallery
 from hobd.worker.intake import Intake
+from hobd.worker.keeping import Told
 from hobd.worker.loop import Loop
 from hobd.worker.measured import bounded, of_process, with_purpose
 from hobd.worker.template import Renderer
@@ -195,7 +196,7 @@ def _take_in(messages: Iterator[m.Message], on_message: Callable[[m.Message], No
             if isinstance(message, m.Stop):
                 keep_ms = message.keep_ms
                 break
-            if isinstance(message, m.Restore | m.ForgetPrefixes):
+            if isinstance(message, Told):
                 loop.tell(message)
             else:
                 on_message(message)

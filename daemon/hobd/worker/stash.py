@@ -27,12 +27,23 @@ class Stash:
     def __init__(self, most_bytes: int) -> None:
         self.entries: dict[int, Entry] = {}
         self._most_bytes = most_bytes
+        self._is_closed = False
         self._num_keys = 0
         self.is_tidy = True  # nothing has changed since the last look through it
 
     @property
     def is_open(self) -> bool:
-        return self._most_bytes > 0
+        return self._most_bytes > 0 and not self._is_closed
+
+    def close(self) -> None:
+        """Until `reopen` nothing is stowed. What is there is of no domain any more: `tidy` drops it next."""
+        self._is_closed = True
+        self.is_tidy = False
+        for entry in self.entries.values():
+            entry.domain = ""
+
+    def reopen(self) -> None:
+        self._is_closed = False
 
     @property
     def num_bytes(self) -> int:

@@ -13,6 +13,9 @@ from typing import Any
 from hobd.worker.engine import Affixes, Control, Fim
 from hobd.worker.llama import L
 
+# A text as short as this is read in a moment.
+_SHORT_CHARACTERS = 1 << 16
+
 
 class Vocabulary:
     def __init__(self, vocab: Any) -> None:
@@ -30,6 +33,21 @@ class Vocabulary:
             tokens = (ctypes.c_int32 * -count)()
             count = L.llama_tokenize(self._vocab, raw, len(raw), tokens, -count, add_special, parse_special)
         return list(tokens[:count])
+
+    def least_tokens(self, text: str) -> int:
+        """By the length of the longest token. 0 for tokenizers that drop or replace what they read."""
+        if len(text) < _SHORT_CHARACTERS or not self._longest_token:
+            return 0
+        return len(text.encode("utf-8")) // self._longest_token
+
+    @cached_property
+    def _longest_token(self) -> int:
+        """In bytes as the file writes it, which is never less than what it stands for; 0: it says nothing."""
+        reads_all = L.llama_vocab_type(self._vocab) in (L.LLAMA_VOCAB_TYPE_SPM, L.LLAMA_VOCAB_TYPE_BPE)
+        if not reads_all or any(control.strips_left or control.strips_right for control in self.controls):
+            return 0
+        count = L.llama_vocab_n_tokens(self._vocab)
+        return max((len(self.spelling(token)) for token in range(count)), default=0)
 
     def piece(self, token: int) -> bytes:
         known = self._pieces.get(token)

@@ -62,6 +62,12 @@ class AnyTraffic(RuleBasedStateMachine):
     def pin(self, model: str, pinned: bool) -> None:
         self.world.pin(model, pinned)
 
+    @rule()
+    def memory_is_short(self) -> None:
+        has_idle, num_leaving = self.world.residency.has_idle, len(self.world.leaving)
+        self.world.let_one_go()
+        assert len(self.world.leaving) > num_leaving or not has_idle
+
     @rule(seconds=st.sampled_from([0.01, 1, 20, 300]))
     def wait(self, seconds: float) -> None:
         self.world.wait(seconds)

@@ -12,7 +12,9 @@ from hobd.broker.broker import Broker
 from hobd.broker.needs import Needs
 from hobd.broker.request import Request
 from hobd.broker.resident import Resident
+from hobd.broker.yielding import Yielding
 from hobd.config import Config
+from hobd.pressure.watch import NoWatch
 from hobd.store.catalog import Catalog, Entry
 from hobd.wire import messages as m
 
@@ -40,6 +42,7 @@ def broker(tmp_path: Path) -> Broker:
         loading=StuckLoading(),  # type: ignore[arg-type]
         needs=Needs(Nothing()),
         budget={},
+        yielding=Yielding(NoWatch("a test")),
     )
 
 

@@ -236,3 +236,33 @@ def test_keep_alive_never_shortens_anothers(hourly: World) -> None:
 def test_model_without_a_time_to_live_stays_for_ever(room_for_two: World) -> None:
     room_for_two.use("a")
     assert room_for_two.residency.leaves_at("a") is None and room_for_two.residency.deadline() is None
+
+
+def test_when_memory_is_short_the_idle_model_missed_least_leaves(hourly: World) -> None:
+    for model in ("a", "b", "b"):
+        hourly.use(model)
+    hourly.let_one_go()
+    assert hourly.history == ["+a", "+b", "-a"]
+
+
+@pytest.mark.parametrize("reason", ["pinned", "in use"])
+def test_model_that_is_pinned_or_in_use_stays_though_memory_is_short(hourly: World, reason: str) -> None:
+    hourly.use("a")
+    if reason == "pinned":
+        hourly.pin("a")
+    else:
+        hourly.want("a")
+    assert not hourly.residency.has_idle
+    hourly.let_one_go()
+    assert hourly.is_ready("a")
+
+
+def test_keep_alive_gives_way_when_memory_is_short_but_after_other_idle_models(hourly: World) -> None:
+    ticket = hourly.want("a")
+    hourly.settle()
+    hourly.drop(ticket, keep_seconds=5000)
+    hourly.use("b")
+    hourly.use("b")
+    hourly.let_one_go()
+    hourly.let_one_go()
+    assert hourly.history[-2:] == ["-b", "-a"]

@@ -130,3 +130,18 @@ def test_spare_ends_with_who_keeps_it() -> None:
 
     (process,) = run(scenario).born
     assert process._exited.result() == -9
+
+
+def test_one_that_was_let_go_is_replaced_when_it_is_quiet() -> None:
+    async def scenario(spare: SpareWorker, spawner: FakeSpawner, quiet: asyncio.Event) -> None:
+        quiet.set()
+        await settle()
+        quiet.clear()
+        spare.let_go()
+        await settle()
+        assert spare.pid is None and len(spawner.born) == 1
+        quiet.set()
+        await settle()
+        assert spare.pid == 2
+
+    run(scenario)

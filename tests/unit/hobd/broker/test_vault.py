@@ -203,3 +203,17 @@ def test_what_is_forgotten_while_it_is_sealed_is_gone() -> None:
         assert not vault._states and vault.pool.num_bytes == 0
 
     run(scenario)
+
+
+def test_suspended_vault_drops_what_it_has_and_keeps_nothing_until_it_resumes() -> None:
+    async def scenario(vault: Vault) -> None:
+        await leave(vault, STATE)
+        vault.suspend()
+        assert vault.pool.num_bytes == 0 and opened(vault).keep_ms == 0
+        await leave(vault, STATE)
+        assert vault.pool.num_bytes == 0
+        vault.resume()
+        await leave(vault, STATE)
+        assert await inherit(vault) == [STATE]
+
+    run(scenario)

@@ -27,6 +27,9 @@ class FakeHolder:
     def drop_caches(self) -> None:
         self.told.append("caches")
 
+    def restore_caches(self) -> None:
+        self.told.append("caches back")
+
     def let_idle_model_go(self) -> None:
         self.num_idle -= 1
         self.told.append("model")

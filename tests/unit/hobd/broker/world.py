@@ -21,7 +21,7 @@ class World:
     """`sizes` of models in a budget; loads and departures last until they are said to be over."""
 
     def __init__(self, sizes: dict[str, int], budget: int, policy: Policy | None = None) -> None:
-        self.sizes = sizes
+        self.sizes = dict(sizes)
         self.now = 1000.0
         self.residency = Residency(Ledger({RAM: budget}), policy or Policy())
         self.leases: dict[int, str] = {}
@@ -67,6 +67,9 @@ class World:
 
     def pin(self, model: str, pinned: bool = True) -> None:
         self._obey(self.residency.pin(model, pinned, self.now))
+
+    def let_one_go(self) -> None:
+        self._obey(self.residency.let_one_go(self.now))
 
     def wait(self, seconds: float) -> None:
         """Ticks as often as residency asks for it, and never for nothing."""

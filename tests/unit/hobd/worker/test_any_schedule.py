@@ -174,6 +174,10 @@ class AnySchedule(RuleBasedStateMachine):
         self.scheduler.lanes.forget(lambda theirs: theirs.endswith(domain))
         assert not [p for p in self.scheduler.lanes.prefixes() if p.domain.endswith(domain)]
 
+    @rule(is_open=st.booleans())
+    def set_stash(self, is_open: bool) -> None:
+        self.scheduler.lanes.set_stash(is_open)
+
     @rule(tokens=prompts, domain=st.sampled_from(["a", "b"]))
     def restore(self, tokens: list[int], domain: str) -> None:
         key = self.scheduler.lanes.restore(domain, tokens, len(tokens))

@@ -139,3 +139,10 @@ def test_place_that_cannot_be_is_refused(memory: int, place: Place) -> None:
     os.pwrite(memory, b"\xff\xff\xff\xff", 0)
     with pytest.raises(ValueError):
         Tray(os.dup(memory), 0).read(place)
+
+
+def test_closed_stash_leaves_what_is_in_the_kv_cache(memory: int) -> None:
+    loop, heard = new_loop(memory)
+    loop.tell(m.SetStash(False))
+    ask(loop, heard, given_answer(1, PROMPT, domain="a"))
+    assert ask(loop, heard, given_answer(2, PROMPT, domain="a")).num_cached_tokens == len(PROMPT) - 1

@@ -123,3 +123,11 @@ def test_spare_entry_is_any_but_the_one_used_last() -> None:
     assert cache.find_spare() == 0
     cache.use(Match(20, 0))
     assert cache.find_spare() == 1
+
+
+def test_closed_stash_loses_what_it_has_and_takes_nothing_until_it_is_reopened(stash: PrefixCache) -> None:
+    stash.stash.close()
+    assert stash.drop_stowed() == [1] and stash.stow(1) is None
+    stash.stash.reopen()
+    stash.keep(2, "a", [*SYSTEM, 4, 4])
+    assert stash.stow(2) == 2
