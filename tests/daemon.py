@@ -29,6 +29,7 @@ class RunningDaemon:
         self.log_path = home / "hobd.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.budget_bytes: int | None = None  # memory for models; set it before `start`
+        self.has_walls = True  # of the daemon's own; set it before `start`
         self.alarms = Path(os.devnull)  # where it hears that the machine is short of memory
         # One engine thread: two would spin at each other's barriers when anything else wants a core, and a
         # test of seconds would take minutes.
@@ -45,6 +46,7 @@ class RunningDaemon:
             "MEMORY_PRESSURE_WATCH": str(self.alarms),
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
+            "HOB_TEST_WALLS": "" if self.has_walls else "none",
             "HOB_SOCKET": str(self.socket),
             "HOB_MODELS_DIR": str(self.models),
         }

@@ -1,6 +1,7 @@
 """A conversation under way: its turns, its model, its parameters.
 
-Must never be written to disk, nor show its text in a repr. Used by commands/chat.py and slash.py.
+Must never write itself to disk (saving.py does, when the user says so), nor show its text in a repr.
+Used by commands/chat.py and slash.py.
 """
 
 from __future__ import annotations
@@ -15,23 +16,26 @@ if TYPE_CHECKING:
     from hob_client.requests import Message
     from hob_client.values import Media
 
+    from hob_cli.saving import Saver
+
 
 class Conversation:
     """Turns alternate between user and assistant; results follow calls; the system prompt is first."""
 
-    __slots__ = ("_shown", "_turns", "_unanswered", "model", "parameters", "system")
+    __slots__ = ("_shown", "_unanswered", "model", "parameters", "saver", "system", "turns")
 
     def __init__(self, *, model: str, system: str, parameters: dict[str, Any]) -> None:
         self.model = model
         self.system = system
         self.parameters = parameters
-        self._turns: list[Message] = []
+        self.turns: list[Message] = []
+        self.saver: Saver | None = None  # where it is saved, if the user wants that
         self._unanswered: list[str] = []  # ids of calls
         self._shown: list[Media] = []  # what comes with the user's next turn
 
     def messages(self) -> list[Message]:
         system: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
-        return [*system, *self._turns]
+        return [*system, *self.turns]
 
     @property
     def is_waiting(self) -> bool:
@@ -46,11 +50,11 @@ class Conversation:
         """The user's turn, or the result of the first call that waits for one. A turn replaces a question
         that got no answer, so that roles go on alternating."""
         if self._unanswered:
-            self._turns.append({"role": "tool", "tool_call_id": self._unanswered.pop(0), "content": text})
+            self.turns.append({"role": "tool", "tool_call_id": self._unanswered.pop(0), "content": text})
             return
-        if self._turns and self._turns[-1]["role"] == "user":
-            self._turns.pop()
-        self._turns.append({"role": "user", "content": [*self._shown, text] if self._shown else text})
+        if self.turns and self.turns[-1]["role"] == "user":
+            self.turns.pop()
+        self.turns.append({"role": "user", "content": [*self._shown, text] if self._shown else text})
         self._shown = []
 
     def listen(self, events: Generator[Event, None, None]) -> Generator[Event, None, None]:
@@ -71,20 +75,28 @@ class Conversation:
     def take_back(self) -> str | None:
         """Forget the last question, with all that came of it, and return the question."""
         self._unanswered.clear()
-        while self._turns and self._turns[-1]["role"] != "user":
-            self._turns.pop()
-        if not self._turns:
+        while self.turns and self.turns[-1]["role"] != "user":
+            self.turns.pop()
+        if not self.turns:
             return None
-        content = self._turns.pop()["content"]
+        content = self.turns.pop()["content"]
         if isinstance(content, str):
             return content
         *shown, text = content
         self._shown = [piece for piece in shown if not isinstance(piece, str)] + self._shown
         return str(text)
 
+    def go_on_after(self, turns: list[Message]) -> None:
+        """Turns of another day take the place of these; calls that were not answered still wait."""
+        self.reset()
+        self.turns += turns
+        calls: list[Any] = [call for turn in turns for call in turn.get("tool_calls", ())]
+        answered = {turn.get("tool_call_id") for turn in turns}
+        self._unanswered = [call["id"] for call in calls if call["id"] not in answered]
+
     def reset(self) -> None:
         """Forget all turns."""
-        self._turns.clear()
+        self.turns.clear()
         self._unanswered.clear()
         self._shown.clear()
 
@@ -93,7 +105,7 @@ class Conversation:
             turn: Message = {"role": "assistant", "content": text}
             if calls:
                 turn["tool_calls"] = calls
-            self._turns.append(turn)
+            self.turns.append(turn)
         self._unanswered = [call["id"] for call in calls]
 
 

@@ -14,7 +14,9 @@ from hob_client.errors import InvalidRequest
 from hob_client.parameters import build_parts
 
 from hob_cli.conversation import Conversation
+from hob_cli.keeping import Wish, open_place
 from hob_cli.media import read_media
+from hob_cli.saving import Saver
 
 
 class Leave(Exception):
@@ -99,6 +101,20 @@ def _show(conversation: Conversation, argument: str) -> str:
     return f"{argument} goes with your next question"
 
 
+def _save(conversation: Conversation, argument: str) -> str:
+    """Now, and after each answer from now on."""
+    if argument:
+        lock = conversation.saver.lock if conversation.saver else None
+        conversation.saver = (
+            Saver(Path(argument), lock) if lock is not None else open_place(Path(argument), Wish())
+        )
+    if conversation.saver is None:
+        raise InvalidRequest("name a file, as in /save talk.age")
+    conversation.saver.save(conversation)
+    how = "encrypted" if conversation.saver.lock.is_closed else "NOT encrypted"
+    return f"saved to {conversation.saver.path}, {how}; so will be what follows"
+
+
 def _retry(conversation: Conversation, argument: str) -> str:
     question = conversation.take_back()
     if question is None:
@@ -118,6 +134,7 @@ COMMANDS = {
     "/params": Command("NAME=VALUE ...: set parameters; 'reset' for the defaults", _params),
     "/image": Command("FILE: show the model an image with your next question", _show),
     "/audio": Command("FILE: let the model hear a WAV file with your next question", _show),
+    "/save": Command("PATH: save the conversation, encrypted, now and after each answer", _save),
     "/retry": Command("ask the last question again", _retry),
     "/exit": Command("leave, as Ctrl-D does", _exit),
 }

@@ -24,7 +24,7 @@ from hob_client.models import Model, ModelDetails, Plan, Resident, Unloaded, Ver
 from hob_client.parameters import Options, Parameters
 from hob_client.reading import read, read_details, read_event
 from hob_client.requests import ChatParameters, Message, chat_request, check_text, generate_request, token_ids
-from hob_client.states import Attestation, Drained, Forgotten, Happening, Status
+from hob_client.states import Attestation, Drained, Forgotten, Happening, Privacy, Status, Wires
 from hob_client.texts import EmbeddingsBuilder, EmbedOptions, embed_request, infill_request, rerank_request
 from hob_client.tools import Talk
 from hob_client.values import Embedding, Embeddings, Ranking, Receipt, RenderedPrompt
@@ -235,6 +235,17 @@ class Client:
     def attest(self) -> Attestation:
         """The evidence that the daemon and its workers are confined."""
         told: Attestation = read(self._call(lambda link: link.daemon.Attest, daemon_pb2.AttestRequest()))
+        return told
+
+    def wires(self) -> Wires:
+        """What could touch a network, and what of it there is."""
+        told: Wires = read(self._call(lambda link: link.daemon.GetWires, daemon_pb2.GetWiresRequest()))
+        return told
+
+    def privacy(self) -> Privacy:
+        """Where what is said is kept, and for how long."""
+        request = daemon_pb2.GetPrivacyRequest()
+        told: Privacy = read(self._call(lambda link: link.daemon.GetPrivacy, request))
         return told
 
     def drain(self, deadline_ms: int | None = None) -> Drained:

@@ -100,6 +100,8 @@ class Status:
     spare_worker_pid: int
     memory: tuple[Memory, ...]  # for models, by device
     waiting: tuple[Waiting, ...]  # for room in memory; the first gets the next
+    offline: bool  # clients that could use a network must not
+    offline_decided_by: str
     loading_models: tuple[str, ...]
 
 
@@ -120,16 +122,56 @@ class Happening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
+    """What was found of one property of one process."""
+
     property: str
     subject: str
     held: bool
     observed: str
+    source: str
+    pid: int
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation:
     evidence: tuple[Evidence, ...]
     all_held: bool
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """Something that could touch a network."""
+
+    name: str
+    state: str  # absent, off, on
+    reaches: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wires:
+    wires: tuple[Wire, ...]
+    offline: bool
+    offline_decided_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataPlace:
+    """Where one kind of data is, and for how long."""
+
+    data: str
+    place: str
+    lasts: str
+    is_on_disk: bool
+    has_text: bool
+    setting: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    places: tuple[DataPlace, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

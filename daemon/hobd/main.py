@@ -23,6 +23,7 @@ from hob import address
 
 from hobd import log
 from hobd.broker.appraisal import Appraiser
+from hobd.broker.attesting import Attestor, Entrance
 from hobd.broker.broker import Broker
 from hobd.broker.devices import SystemDevices
 from hobd.broker.loading import Loading
@@ -30,7 +31,7 @@ from hobd.broker.needs import Needs
 from hobd.broker.supervisor import PythonSpawner
 from hobd.broker.vault import Vault
 from hobd.broker.yielding import Yielding
-from hobd.config import RELOADABLE, Config, changed_keys, config_file, load, to_toml
+from hobd.config import RELOADABLE, Config, changed_keys, config_file, decided_by, load, to_toml
 from hobd.door import policy, unix_socket
 from hobd.door.caller import caller_from
 from hobd.door.peer import peer_of
@@ -134,6 +135,7 @@ class _Daemon:
         self._started_at = time.time()
         self._appraiser = Appraiser(SystemDevices(), budget)
         self._ending = asyncio.Event()
+        self._offline_decided_by = _offline_decided_by(arguments)
 
     async def serve(self) -> None:
         """Returns when the daemon has ended in order. Raises DoorError."""
@@ -213,7 +215,12 @@ class _Daemon:
             config_path=str(config_file(self._arguments.config) or ""),
         )
         control = DaemonService(
-            broker, identity, num_connections=lambda: host.num_connections, end=self._ending.set
+            broker,
+            identity,
+            num_connections=lambda: host.num_connections,
+            end=self._ending.set,
+            attestor=Attestor(broker, lambda: [Entrance(name="owner", path=door.path, mode=door.mode)]),
+            offline_decided_by=lambda: self._offline_decided_by,
         )
         host = Host(
             [InferenceService(broker), ModelService(broker, self._appraiser), control],
@@ -243,6 +250,7 @@ class _Daemon:
         except ConfigError as error:
             log.event("config_refused", level="error", why=error.message)
             return
+        self._offline_decided_by = _offline_decided_by(self._arguments)
         changed = changed_keys(self._config, config)
         waiting = [key for key in changed if key not in RELOADABLE]
         self._config = config
@@ -278,6 +286,10 @@ def _import_api() -> None:
 
 def _load_config(arguments: argparse.Namespace) -> Config:
     return load(config_file(arguments.config), os.environ, arguments.set)
+
+
+def _offline_decided_by(arguments: argparse.Namespace) -> str:
+    return decided_by("network.offline", config_file(arguments.config), os.environ, arguments.set)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:

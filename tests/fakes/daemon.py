@@ -270,5 +270,14 @@ class _Daemon(DaemonServiceBase):
         evidence = daemon_pb2.Evidence(property="no_network", subject="daemon", held=True, observed="EACCES")
         await self._daemon.answer(stream, daemon_pb2.AttestResponse(evidence=[evidence], all_held=True))
 
+    async def GetWires(self, stream: Any) -> None:
+        wire = daemon_pb2.Wire(name="telemetry", state="absent", reaches="nothing", evidence="no program")
+        told = daemon_pb2.GetWiresResponse(wires=[wire], offline=True, offline_decided_by="default")
+        await self._daemon.answer(stream, told)
+
+    async def GetPrivacy(self, stream: Any) -> None:
+        place = daemon_pb2.DataPlace(data="prompts", place="memory", lasts="until its request ends")
+        await self._daemon.answer(stream, daemon_pb2.GetPrivacyResponse(places=[place]))
+
     async def Drain(self, stream: Any) -> None:
         await self._daemon.answer(stream, daemon_pb2.DrainResponse(num_finished=1))

@@ -3,6 +3,8 @@
 The model file's first line scripts it: `ok`, `unusable`, `memory`; `segv-in-probe` dies unless degraded;
 `segv-while-loading`; `silent` never says hello; `garbage`, `huge-frame` and `early-step` break the contract.
 `leave-dying`, `leave-hanging` and `leave-lying` misbehave when they hand over what they computed.
+`listens` has a TCP listener, `opens` a file, `shows` its memory; `boasts` says that all holds, `mute` says
+nothing.
 `slow` takes its time; `poison` and `breach` too, and a prompt with a POISON in it kills them or makes them
 break the contract.
 Started by tests through PythonSpawner(module=(path of this file,)).
@@ -10,6 +12,7 @@ Started by tests through PythonSpawner(module=(path of this file,)).
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -22,7 +25,7 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from hobd.sandbox import enter, hygiene
+from hobd.sandbox import enter, hygiene, selftest
 from hobd.wire import messages as m
 from hobd.wire.framing import encode
 from hobd.worker.darkroom import start_darkroom
@@ -41,6 +44,8 @@ def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float],
     engine = load_fake(model_fd, settings, progress)
     if behaviour == "segv-in-probe" and not settings.degraded:
         engine.in_decode = lambda slices: os.kill(os.getpid(), signal.SIGSEGV)
+    if behaviour in BREACHES:
+        BREACHES[behaviour]()
     if behaviour == "slow":
         engine.in_decode = engine.embedder.in_compute = slow_down
     if behaviour.startswith("leave-"):
@@ -48,6 +53,36 @@ def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float],
     if behaviour in ("poison", "breach"):
         engine.in_decode = lambda slices: swallow(slices, behaviour)
     return engine
+
+
+def listen() -> None:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    listener.detach()
+
+
+def show_memory() -> None:
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE
+
+
+def boast() -> None:
+    names = (*selftest.WORKER, *selftest.STATE)
+    told = [selftest.Finding(name, True, "of course") for name in names]
+    selftest.run = lambda *asked: told  # type: ignore[assignment]
+
+
+def say_nothing() -> None:
+    selftest.run = lambda *asked: []  # type: ignore[assignment]
+
+
+BREACHES: dict[str, Callable[[], object]] = {
+    "listens": listen,
+    "opens": lambda: os.open("/etc/passwd", os.O_RDONLY),
+    "shows": show_memory,
+    "boasts": boast,
+    "mute": say_nothing,
+}
 
 
 def slow_down(work: Sequence[Slice] | Sequence[Span]) -> None:

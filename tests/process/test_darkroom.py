@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hobd.sandbox import selftest
 from hobd.worker.darkroom import Darkroom, start_darkroom
 from hobd.worker.engine import Picture
 from hobd.worker.refusal import Refusal
@@ -64,3 +65,11 @@ def test_child_holds_no_file_and_cannot_open_one(darkroom: Darkroom) -> None:
     with open(f"/proc/{pid}/limits") as limits:
         files = next(line for line in limits if line.startswith("Max open files"))
     assert held <= {"pipe", "socket"} and files.split()[3:5] == ["0", "0"]
+
+
+def test_child_that_attested_still_decodes(darkroom: Darkroom) -> None:
+    told = {each.property: each for each in darkroom.attest().findings}
+    assert told.keys() == {*selftest.CHILD, *selftest.STATE}
+    assert told["no_files"].held and told["no_core_files"].held
+    assert not told["no_exec"].held  # these children are born without the worker's walls
+    assert isinstance(darkroom.develop(png(), 16_000, "medium 0"), Picture)

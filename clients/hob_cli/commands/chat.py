@@ -1,6 +1,6 @@
 """`hob chat`: many turns.
 
-Must never write a word of it to disk. Called by main.py.
+Must never write a word of it to disk but where the user says so (saving.py). Called by main.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from hob_cli.answering import show_answer
 from hob_cli.calls import call_options
 from hob_cli.connection import Connection
 from hob_cli.conversation import Conversation
+from hob_cli.keeping import keeping_options, take_up, wish_of
 from hob_cli.lines import piped_lines, terminal_lines
 from hob_cli.options import chosen, connection_options, model_option, parameter_options
 from hob_cli.render import print_error, print_note
@@ -31,24 +32,31 @@ _GREETING = (
 @model_option
 @click.option("--system", default="", metavar="TEXT", help="A system prompt.")
 @click.option("--stats", is_flag=True, help="Say on stderr what each answer took.")
+@keeping_options
 @call_options
 @parameter_options
 @connection_options
 @click.pass_obj
 def command(connection: Connection, /, model: str, system: str, stats: bool, **options: Any) -> None:
-    """Talk with a model. Nothing is written to disk.
+    """Talk with a model. Nothing is written to disk without --save.
 
     What is piped in is taken as one turn a line, and the first error ends it. When the model has called
     tools, the next lines are their results, one for each call.
     """
-    starting = connection.begin(preload=model)
+    wish = wish_of(options)
     conversation = Conversation(model=model, system=system, parameters=chosen(options))
+    take_up(conversation, wish)
+    starting = connection.begin(preload=conversation.model)
     with connection.client(starting) as client:
         chat = _Chat(client, conversation, as_json=connection.as_json, stats=stats)
-        if sys.stdin.isatty():
-            chat.talk()
-        else:
-            chat.obey()
+        try:
+            if sys.stdin.isatty():
+                chat.talk()
+            else:
+                chat.obey()
+        finally:
+            if conversation.saver is not None and conversation.saver.lock.is_slow:
+                conversation.saver.save(conversation)
 
 
 class _Chat:
@@ -99,5 +107,7 @@ class _Chat:
             return
         events = talk.listen(self._client.chat(talk.model, talk.messages(), **talk.parameters))
         show_answer(events, as_json=self._as_json, stats=self._stats)
+        if talk.saver is not None and not talk.saver.lock.is_slow:
+            talk.saver.save(talk)  # each answer, so that a power cut takes none of those before
         if not self._as_json and not sys.stdout.isatty():
             print(flush=True)  # answers of a pipe, one below the other

@@ -5,6 +5,7 @@ Must hold no state and no decision. Called by api/host.py for each call on a doo
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from contextlib import aclosing
@@ -12,11 +13,15 @@ from dataclasses import dataclass
 
 from hob.v1 import daemon_pb2 as pb
 from hob.v1.daemon_grpc import DaemonServiceBase
+from msgspec import structs
 
-from hobd.api import render, render_ledger, render_status
+from hobd.api import render, render_attest, render_ledger, render_status
 from hobd.api.host import Call, rpc
+from hobd.broker.attesting import Attestor
 from hobd.broker.broker import Broker
-from hobd.errors import NotSupported
+from hobd.broker.privacy import places
+from hobd.broker.wires import wires
+from hobd.config import Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +44,22 @@ class DaemonService(DaemonServiceBase):
         *,
         num_connections: Callable[[], int],
         end: Callable[[], None],
+        attestor: Attestor,
+        offline_decided_by: Callable[[], str],
     ) -> None:
         self._broker = broker
         self._identity = identity
         self._num_connections = num_connections
         self._end = end
+        self._attestor = attestor
+        self._offline_decided_by = offline_decided_by
+        self._started_with = broker.config
+
+    @property
+    def _config(self) -> Config:
+        """In force: a reload changes neither walls nor pool."""
+        started = self._started_with
+        return structs.replace(self._broker.config, security=started.security, memory=started.memory)
 
     @rpc
     async def GetStatus(self, call: Call[pb.GetStatusRequest, pb.GetStatusResponse]) -> None:
@@ -78,6 +94,8 @@ class DaemonService(DaemonServiceBase):
                 pool_limit_bytes=broker.loading.vault.pool.limit_bytes,
                 memory_pressure=render_status.memory_pressure(broker.yielding),
                 spare_worker_pid=broker.loading.spare.pid,
+                offline=broker.config.network.offline,
+                offline_decided_by=self._offline_decided_by(),
             )
         )
 
@@ -89,9 +107,17 @@ class DaemonService(DaemonServiceBase):
 
     @rpc
     async def Attest(self, call: Call[pb.AttestRequest, pb.AttestResponse]) -> None:
-        raise NotSupported(
-            "Attest is not supported by this version of hob; `hob status` shows the confinement"
-        )
+        await call.send(render_attest.attestation(await self._attestor.evidence()))
+
+    @rpc
+    async def GetWires(self, call: Call[pb.GetWiresRequest, pb.GetWiresResponse]) -> None:
+        found = await asyncio.to_thread(wires, self._config, os.getpid())
+        offline = self._broker.config.network.offline
+        await call.send(render_attest.wires(found, offline, self._offline_decided_by()))
+
+    @rpc
+    async def GetPrivacy(self, call: Call[pb.GetPrivacyRequest, pb.GetPrivacyResponse]) -> None:
+        await call.send(render_attest.privacy(await asyncio.to_thread(places, self._config)))
 
     @rpc
     async def Drain(self, call: Call[pb.DrainRequest, pb.DrainResponse]) -> None:

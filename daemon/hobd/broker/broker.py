@@ -124,6 +124,7 @@ class Broker:
 
     def _forget(self, session: Session) -> None:
         self._sessions.discard(session)
+        session.wipe()
         self.num_requests_served += 1
         if not self._sessions:
             self._quiet.set()

@@ -26,7 +26,7 @@ def memory_bytes(pid: int) -> int:
     A page that several processes share counts in parts, where the kernel lets us see it: a worker is not
     dumpable, so that only root may. Otherwise what the children share with it counts once.
     """
-    own, *others = [pid, *_children(pid)]
+    own, *others = [pid, *children(pid)]
     whole = _proportional(own)
     if whole is not None:
         return whole + sum(_proportional(other) or 0 for other in others)
@@ -68,7 +68,7 @@ class Family:
 
 
 def _pidfds(pid: int) -> Iterator[int]:
-    for each in [pid, *_children(pid)]:
+    for each in [pid, *children(pid)]:
         with contextlib.suppress(ProcessLookupError):
             yield os.pidfd_open(each)
 
@@ -83,13 +83,13 @@ async def _readable(fd: int) -> None:
         loop.remove_reader(fd)
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     """All descendants."""
     found: list[int] = []
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                found += [int(child), *_children(int(child))]
+                found += [int(child), *children(int(child))]
     return found
 
 

@@ -12,9 +12,9 @@ from hobd.errors import HobError, WorkerCrashed
 from hobd.wire import messages as m
 from hobd.wire.framing import WireError
 
-Question = m.Tokenize | m.Detokenize | m.Render | m.ForgetPrefixes
-Reply = m.Tokens | m.Text | m.Rendered | m.Forgotten
-R = TypeVar("R", m.Tokens, m.Text, m.Rendered, m.Forgotten)
+Question = m.Question
+Reply = m.Tokens | m.Text | m.Rendered | m.Forgotten | m.Attested
+R = TypeVar("R", m.Tokens, m.Text, m.Rendered, m.Forgotten, m.Attested)
 
 
 class Questions:

@@ -80,6 +80,16 @@ class History:
         self._since: float | None = None
         self._spent = dict.fromkeys(Stage, 0.0)
 
+    def wipe(self) -> None:
+        """Lets go of the tokens that were told, which say what the answer was."""
+        self._overwrite()
+        del self.tokens[:]
+
+    def _overwrite(self) -> None:
+        """Where they are, since memory that is free keeps what it held."""
+        for index in range(len(self.tokens)):
+            self.tokens[index] = 0
+
     def __repr__(self) -> str:
         return f"History({self._stage.value}, {len(self.tokens)} tokens, {self.num_deaths} deaths)"
 

@@ -257,7 +257,7 @@ class Resident:
                     session.admitted(message, time.monotonic())
             case m.Refused():
                 self._on_refused(message)
-            case m.Tokens() | m.Text() | m.Rendered() | m.Forgotten():
+            case m.Tokens() | m.Text() | m.Rendered() | m.Forgotten() | m.Attested():
                 self._questions.answer(message)
             case m.Kept():
                 self._on_kept(message)

@@ -55,6 +55,11 @@ class Session:
     def __repr__(self) -> str:
         return f"Session({self.request_id})"
 
+    def wipe(self) -> None:
+        """After its end. Tokens are overwritten; texts cannot be in Python, and are let go of."""
+        self._events.clear()
+        self.history.wipe()
+
     @property
     def is_admitted(self) -> bool:
         """Whether a worker understood the prompt and counted it."""

@@ -33,6 +33,7 @@ class WorkerProcess:
     def __init__(self, process: subprocess.Popen[bytes], sock: socket.socket) -> None:
         self.pid = process.pid
         self.sock = sock
+        self.attesting_until = 0.0  # on the loop's clock
         self._process = process
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._watch()
@@ -40,6 +41,11 @@ class WorkerProcess:
     async def wait(self) -> int:
         """The exit status as subprocess gives it: negative for a signal."""
         return await asyncio.shield(self._exited)
+
+    @property
+    def is_attesting(self) -> bool:
+        """Whether it walks into its walls because it was asked to: what it trips then is no alarm."""
+        return asyncio.get_running_loop().time() < self.attesting_until
 
     def kill(self) -> None:
         """SIGKILL; there is nothing in a worker that needs time to end."""

@@ -5,8 +5,8 @@ Read by main.py, which hands each part the values it needs.
 """
 
 from hobd.config.compare import RELOADABLE, changed_keys
-from hobd.config.load import config_file, load
-from hobd.config.schema import Config, Daemon, Engine, Limits, Memory, Models, Security
+from hobd.config.load import config_file, decided_by, load
+from hobd.config.schema import Config, Daemon, Engine, Limits, Memory, Models, Network, Security
 from hobd.config.write import to_toml
 
 __all__ = [
@@ -17,9 +17,11 @@ __all__ = [
     "Limits",
     "Memory",
     "Models",
+    "Network",
     "Security",
     "changed_keys",
     "config_file",
+    "decided_by",
     "load",
     "to_toml",
 ]

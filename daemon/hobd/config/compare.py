@@ -21,6 +21,8 @@ RELOADABLE: frozenset[str] = frozenset(
         "models.idle_ttl_seconds",
         "models.max_resident",
         "models.room_wait_seconds",
+        "network.offline",
+        "network.update_check",
     }
 )
 

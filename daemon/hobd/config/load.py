@@ -1,4 +1,4 @@
-"""Puts the configuration together: flags over environment over file over defaults.
+"""Puts the configuration together: the system's policy over flags over environment over file over defaults.
 
 Must turn every mistake into a ConfigError that names the place, the key and what it may be.
 Called by main.py at start and at every reload.
@@ -23,6 +23,9 @@ from hobd.errors import ConfigError
 #: What someone set: where they did, the key, and the value as found.
 Setting = tuple[str, Key, object]
 
+#: The administrator's word, for every user of the machine. It may hold any key.
+SYSTEM_POLICY = Path("/etc/hob/policy.toml")
+_ROOT = 0
 _ADDRESSES = frozenset({"HOB_SOCKET", "HOB_CONFIG"})  # places, not settings: hob.address reads them
 _MAX_SHOWN_CHARACTERS = 60
 
@@ -35,12 +38,63 @@ def config_file(named: str | None) -> Path | None:
     return usual if os.environ.get("HOB_CONFIG") or usual.exists() else None
 
 
-def load(path: Path | None, environ: Mapping[str, str], overrides: Sequence[str]) -> Config:
-    """All settings, checked; ConfigError for the first mistake. Each of `overrides` is section.key=value."""
+def load(
+    path: Path | None, environ: Mapping[str, str], overrides: Sequence[str], system: Path = SYSTEM_POLICY
+) -> Config:
+    """All settings, checked; ConfigError for the first mistake. Each of `overrides` is section.key=value.
+
+    What the administrator wrote into `system` wins over all else.
+    """
     values: dict[str, dict[str, Value]] = {section: {} for section in sections()}
-    for where, key, found in (*_from_file(path), *_from_environment(environ), *_from_flags(overrides)):
+    for where, key, found in _settings(path, environ, overrides, system):
         values[key.section][key.name] = _checked(where, key, found)
     return msgspec.convert(values, Config)
+
+
+def decided_by(
+    dotted: str,
+    path: Path | None,
+    environ: Mapping[str, str],
+    overrides: Sequence[str],
+    system: Path = SYSTEM_POLICY,
+) -> str:
+    """What set a key: a file and its line, a variable, a flag, or "default"."""
+    places = ["default"]
+    places += [where for where, key, _ in _settings(path, environ, overrides, system) if key.dotted == dotted]
+    return places[-1]
+
+
+def _settings(
+    path: Path | None, environ: Mapping[str, str], overrides: Sequence[str], system: Path
+) -> Iterator[Setting]:
+    """The last one of a key counts."""
+    yield from _from_file(path)
+    yield from _from_environment(environ)
+    yield from _from_flags(overrides)
+    if _is_there(system):
+        _require_of_root(system)
+        yield from _from_file(system)
+
+
+def _is_there(path: Path) -> bool:
+    """A policy that cannot be read counts, since it might say anything."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be looked at ({error.strerror}); let everybody read it") from None
+    return True
+
+
+def _require_of_root(path: Path) -> None:
+    """A policy that others could write would be theirs."""
+    for each in (path, path.parent):
+        found = each.stat()
+        if found.st_uid != _ROOT or found.st_mode & 0o022:
+            raise ConfigError(
+                f"{each}: must belong to root and be writable by nobody else; chown root and chmod go-w it"
+            )
 
 
 # ------------------------------------------------------------------ the file

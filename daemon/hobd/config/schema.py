@@ -185,6 +185,22 @@ class Security(Section, frozen=True, kw_only=True):
     ] = "enforce"
 
 
+class Network(Section, frozen=True, kw_only=True):
+    """What programs beside the daemon may do. The daemon itself and its workers have no network at all."""
+
+    offline: Annotated[
+        bool,
+        Meta(description="No program of hob's uses a network, whatever it is told. They must ask for this."),
+    ] = True
+    update_check: Annotated[
+        bool,
+        Meta(
+            description="A separate program may ask for newer versions, if not offline. It tells the family "
+            "of the system and hob's version."
+        ),
+    ] = False
+
+
 class Limits(Section, frozen=True, kw_only=True):
     """Bounds on single requests."""
 
@@ -211,4 +227,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     engine: Engine = Engine()
     memory: Memory = Memory()
     security: Security = Security()
+    network: Network = Network()
     limits: Limits = Limits()

@@ -58,6 +58,8 @@ class FrameReader:
                 start = end
                 yield self._decode(body)
         finally:
+            # Cut off, bytes stay where they are until something is written over them: they are prompts.
+            buffer[:start] = bytes(start)
             del buffer[:start]
 
     def _decode(self, body: bytes) -> m.Message:

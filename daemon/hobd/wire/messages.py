@@ -11,6 +11,8 @@ from typing import Annotated
 
 import msgspec
 
+from hobd.wire.attesting import Attest as Attest
+from hobd.wire.attesting import Attested as Attested
 from hobd.wire.deltas import CallPart as CallPart
 from hobd.wire.deltas import Delta as Delta
 from hobd.wire.deltas import Logprob as Logprob
@@ -139,9 +141,9 @@ class Stop(Message, frozen=True, tag=True):
     keep_ms: Count = 0  # so long it may lay prefixes into the tray, to be restored; 0: leave at once
 
 
-ToWorker = (
-    Load | Restore | Submit | Cancel | Tokenize | Detokenize | Render | ForgetPrefixes | SetStash | Stop
-)
+#: What has one short answer.
+Question = Tokenize | Detokenize | Render | ForgetPrefixes | Attest
+ToWorker = Load | Restore | Submit | Cancel | Question | SetStash | Stop
 
 # ------------------------------------------------------------------ worker to broker
 
@@ -302,6 +304,7 @@ ToBroker = (
     | Text
     | Rendered
     | Forgotten
+    | Attested
     | Kept
 )
 
@@ -326,7 +329,7 @@ ALLOWED: dict[Phase, tuple[type[Message], ...]] = {
     Phase.ADAPTING: (LoadingAdapter, LoadingProjector, LoadingDraft, Ready),
     Phase.PROJECTING: (LoadingDraft, Ready),
     Phase.DRAFTING: (Loading, Ready),
-    Phase.SERVING: (Admitted, Step, Vectors, Refused, Tokens, Text, Rendered, Forgotten, Kept),
+    Phase.SERVING: (Admitted, Step, Vectors, Refused, Tokens, Text, Rendered, Forgotten, Attested, Kept),
 }
 #: The message that ends a phase, and the phase it begins.
 NEXT_PHASE: dict[type[Message], Phase] = {

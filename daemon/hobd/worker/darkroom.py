@@ -16,6 +16,7 @@ from typing import Annotated
 
 import msgspec
 
+from hobd.wire.attesting import SelfTest, Tested
 from hobd.wire.messages import Value
 from hobd.worker.engine import Picture, Sound
 from hobd.worker.expendable import Expendable, Gone, Lost, start_zygote
@@ -59,10 +60,10 @@ def start_darkroom() -> Darkroom:
 
 
 def _learn() -> Responders:
-    from hobd.worker import developing
+    from hobd.worker import attesting, developing
 
     developing.warm_up()
-    return {Develop: developing.respond}
+    return {Develop: developing.respond, SelfTest: attesting.respond}
 
 
 class Darkroom(Expendable[Developed]):
@@ -76,11 +77,13 @@ class Darkroom(Expendable[Developed]):
             control, zygote_pid, _ANSWERED, max_bytes=max(3 * MAX_SIDE**2, _MAX_SAMPLE_BYTES) + 64
         )
 
+    def attest(self) -> Tested:
+        self._be_awake()
+        return super().attest()
+
     def develop(self, data: bytes, sample_rate: int, name: str) -> Picture | Sound:
         """Raises Refusal, in which the medium is called `name`."""
-        if not self._is_awake:  # most workers never see a picture, and decoders take memory
-            self._is_awake = True
-            self.wake()
+        self._be_awake()
         try:
             answer = self.exchange(frame(Develop(data, sample_rate)))
             self.replace_child()
@@ -99,6 +102,11 @@ class Darkroom(Expendable[Developed]):
             case Failed():
                 raise Refusal("InvalidRequest", f"{name} {_SENTENCES.get(answer.kind, _DAMAGED)}")
         raise Refusal("InvalidRequest", f"{name} {_DAMAGED}")
+
+    def _be_awake(self) -> None:
+        if not self._is_awake:  # most workers never see a picture, and decoders take memory
+            self._is_awake = True
+            self.wake()
 
 
 _DAMAGED = "cannot be decoded; it may be damaged, or not be what its first bytes say"

@@ -12,17 +12,19 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
-from hobd.worker.renderer import BORN, LENGTH, Responders, run_zygote
+from hobd.wire.attesting import SelfTest, Tested
+from hobd.worker.renderer import BORN, LENGTH, Responders, frame, run_zygote
 
 WALL_SECONDS = 10.0
 #: How a child ends that someone else killed: the user, or the kernel when memory is short.
 KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 #: How a child ended that did not speak as agreed: as if by an error.
 _NONSENSE = 1 << 8
+_TESTED: msgspec.msgpack.Decoder[Tested] = msgspec.msgpack.Decoder(Tested)
 Answer = TypeVar("Answer")
 
 
@@ -81,16 +83,25 @@ class Expendable(Generic[Answer]):
 
     def exchange(self, question: bytes) -> Answer:
         """Raises Lost or Gone. Returns within WALL_SECONDS, or a little over when it has to kill."""
+        answer: Answer = self._exchange(question, self._answers)
+        return answer
+
+    def attest(self) -> Tested:
+        """The child walks into its own walls. Raises Lost or Gone, as `exchange` does."""
+        tested: Tested = self._exchange(frame(SelfTest()), _TESTED)
+        return tested
+
+    def _exchange(self, question: bytes, answers: msgspec.msgpack.Decoder[Any]) -> Any:
         deadline = time.monotonic() + WALL_SECONDS
         try:
-            return self._ask(question, deadline)
+            return self._ask(question, deadline, answers)
         except _Died:
             status = self.replace_child()
         if os.waitstatus_to_exitcode(status) not in KILLED:
             raise Lost(status)
         # The question did nothing to it: it may have been dead before it came. Once more.
         try:
-            return self._ask(question, deadline)
+            return self._ask(question, deadline, answers)
         except _Died:
             raise Lost(self.replace_child()) from None
 
@@ -114,11 +125,11 @@ class Expendable(Generic[Answer]):
 
     # ------------------------------------------------------------------ one question, one answer
 
-    def _ask(self, question: bytes, deadline: float) -> Answer:
+    def _ask(self, question: bytes, deadline: float, answers: msgspec.msgpack.Decoder[Any]) -> Any:
         try:
             child = self._child or self._await_child(deadline)[0]
             _send(child, question, deadline)
-            return self._read(child, deadline)
+            return self._read(child, deadline, answers)
         except TimeoutError:
             self.replace_child()
             raise Lost(None) from None
@@ -126,12 +137,12 @@ class Expendable(Generic[Answer]):
             self.replace_child()
             raise Lost(_NONSENSE) from None
 
-    def _read(self, child: socket.socket, deadline: float) -> Answer:
+    def _read(self, child: socket.socket, deadline: float, answers: msgspec.msgpack.Decoder[Any]) -> Any:
         (length,) = LENGTH.unpack(_receive(child, LENGTH.size, deadline))
         if length > self._max_bytes:
             raise msgspec.DecodeError("over the cap")
         try:
-            return self._answers.decode(_receive(child, length, deadline))
+            return answers.decode(_receive(child, length, deadline))
         except UnicodeDecodeError:
             raise msgspec.DecodeError("not UTF-8") from None
 

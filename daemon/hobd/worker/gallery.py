@@ -36,6 +36,11 @@ class Gallery:
         self._secret = str(10**_NUM_DIGITS + secrets.randbelow(9 * 10**_NUM_DIGITS))
         self._mark = re.compile(rf"{self._secret}(\d\d)")
 
+    @property
+    def darkroom(self) -> Darkroom | None:
+        """None where nobody's media are decoded."""
+        return self._darkroom if self._projector is not None else None
+
     def lay_out(self, media: Sequence[bytes]) -> list[Laid]:
         """What each medium becomes. Raises Refusal."""
         if not media:

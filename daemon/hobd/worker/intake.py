@@ -13,6 +13,7 @@ from functools import partial
 from hobd.wire import messages as m
 from hobd.worker.adapters import Adapters
 from hobd.worker.answer import Answer
+from hobd.worker.attesting import attested
 from hobd.worker.beholder import Beholder
 from hobd.worker.conversation import Conversation, messages_of
 from hobd.worker.engine import ConstraintUnusable, Engine, Sampler
@@ -67,6 +68,9 @@ class Intake:
             if self._beholder is not None:
                 self._beholder.cancel(message.id)
             self._cancel(message.id)
+            return
+        if isinstance(message, m.Attest):
+            self._send(attested(message, self._renderer, self._gallery.darkroom))
             return
         if not isinstance(message, m.Submit | m.Tokenize | m.Detokenize | m.Render):
             raise ValueError(f"a {type(message).__name__} while serving")

@@ -25,6 +25,7 @@ from typing import Annotated, Any, NoReturn, Union
 import msgspec
 
 from hobd.sandbox.hygiene import die_with_parent
+from hobd.wire.attesting import SelfTest
 from hobd.wire.messages import Constraint, Value
 
 CPU_SECONDS = 2
@@ -114,11 +115,11 @@ def run_zygote(
 
 def learn_templates() -> Responders:
     """Imported here: the worker never pays for it, and each child is born with it."""
-    from hobd.worker import constraint, jinja
+    from hobd.worker import attesting, constraint, jinja
 
     jinja.warm_up()
     constraint.warm_up()
-    return {Ask: jinja.respond, Trial: constraint.rehearse}
+    return {Ask: jinja.respond, Trial: constraint.rehearse, SelfTest: attesting.respond}
 
 
 def _breed(control: socket.socket, responders: Responders) -> NoReturn:

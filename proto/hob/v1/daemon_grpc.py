@@ -30,6 +30,14 @@ class DaemonServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def GetWires(self, stream: 'grpclib.server.Stream[hob.v1.daemon_pb2.GetWiresRequest, hob.v1.daemon_pb2.GetWiresResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def GetPrivacy(self, stream: 'grpclib.server.Stream[hob.v1.daemon_pb2.GetPrivacyRequest, hob.v1.daemon_pb2.GetPrivacyResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def Drain(self, stream: 'grpclib.server.Stream[hob.v1.daemon_pb2.DrainRequest, hob.v1.daemon_pb2.DrainResponse]') -> None:
         pass
 
@@ -52,6 +60,18 @@ class DaemonServiceBase(abc.ABC):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 hob.v1.daemon_pb2.AttestRequest,
                 hob.v1.daemon_pb2.AttestResponse,
+            ),
+            '/hob.v1.DaemonService/GetWires': grpclib.const.Handler(
+                self.GetWires,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                hob.v1.daemon_pb2.GetWiresRequest,
+                hob.v1.daemon_pb2.GetWiresResponse,
+            ),
+            '/hob.v1.DaemonService/GetPrivacy': grpclib.const.Handler(
+                self.GetPrivacy,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                hob.v1.daemon_pb2.GetPrivacyRequest,
+                hob.v1.daemon_pb2.GetPrivacyResponse,
             ),
             '/hob.v1.DaemonService/Drain': grpclib.const.Handler(
                 self.Drain,
@@ -82,6 +102,18 @@ class DaemonServiceStub:
             '/hob.v1.DaemonService/Attest',
             hob.v1.daemon_pb2.AttestRequest,
             hob.v1.daemon_pb2.AttestResponse,
+        )
+        self.GetWires = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/hob.v1.DaemonService/GetWires',
+            hob.v1.daemon_pb2.GetWiresRequest,
+            hob.v1.daemon_pb2.GetWiresResponse,
+        )
+        self.GetPrivacy = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/hob.v1.DaemonService/GetPrivacy',
+            hob.v1.daemon_pb2.GetPrivacyRequest,
+            hob.v1.daemon_pb2.GetPrivacyResponse,
         )
         self.Drain = grpclib.client.UnaryUnaryMethod(
             channel,

@@ -57,7 +57,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build", "memory", "waiting", "loading_models", "pool", "pool_limit_bytes", "spare_worker_pid", "classes", "memory_pressure")
+    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build", "memory", "waiting", "loading_models", "pool", "pool_limit_bytes", "spare_worker_pid", "classes", "memory_pressure", "offline", "offline_decided_by")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +79,8 @@ class GetStatusResponse(_message.Message):
     SPARE_WORKER_PID_FIELD_NUMBER: _ClassVar[int]
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     MEMORY_PRESSURE_FIELD_NUMBER: _ClassVar[int]
+    OFFLINE_FIELD_NUMBER: _ClassVar[int]
+    OFFLINE_DECIDED_BY_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
     started_at: _timestamp_pb2.Timestamp
@@ -100,7 +102,9 @@ class GetStatusResponse(_message.Message):
     spare_worker_pid: int
     classes: _containers.RepeatedCompositeFieldContainer[ClassLoad]
     memory_pressure: MemoryPressure
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[Waiting, _Mapping]]] = ..., loading_models: _Optional[_Iterable[str]] = ..., pool: _Optional[_Iterable[_Union[PoolUse, _Mapping]]] = ..., pool_limit_bytes: _Optional[int] = ..., spare_worker_pid: _Optional[int] = ..., classes: _Optional[_Iterable[_Union[ClassLoad, _Mapping]]] = ..., memory_pressure: _Optional[_Union[MemoryPressure, _Mapping]] = ...) -> None: ...
+    offline: bool
+    offline_decided_by: str
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[Waiting, _Mapping]]] = ..., loading_models: _Optional[_Iterable[str]] = ..., pool: _Optional[_Iterable[_Union[PoolUse, _Mapping]]] = ..., pool_limit_bytes: _Optional[int] = ..., spare_worker_pid: _Optional[int] = ..., classes: _Optional[_Iterable[_Union[ClassLoad, _Mapping]]] = ..., memory_pressure: _Optional[_Union[MemoryPressure, _Mapping]] = ..., offline: _Optional[bool] = ..., offline_decided_by: _Optional[str] = ...) -> None: ...
 
 class Memory(_message.Message):
     __slots__ = ("device", "budget_bytes", "reserved_bytes", "measured_bytes", "free_bytes")
@@ -201,24 +205,84 @@ class AttestRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class AttestResponse(_message.Message):
-    __slots__ = ("evidence", "all_held")
+    __slots__ = ("evidence", "all_held", "at")
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     ALL_HELD_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
     evidence: _containers.RepeatedCompositeFieldContainer[Evidence]
     all_held: bool
-    def __init__(self, evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., all_held: _Optional[bool] = ...) -> None: ...
+    at: _timestamp_pb2.Timestamp
+    def __init__(self, evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., all_held: _Optional[bool] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Evidence(_message.Message):
-    __slots__ = ("property", "subject", "held", "observed")
+    __slots__ = ("property", "subject", "held", "observed", "source", "pid", "remedy")
     PROPERTY_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     OBSERVED_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
     property: str
     subject: str
     held: bool
     observed: str
-    def __init__(self, property: _Optional[str] = ..., subject: _Optional[str] = ..., held: _Optional[bool] = ..., observed: _Optional[str] = ...) -> None: ...
+    source: str
+    pid: int
+    remedy: str
+    def __init__(self, property: _Optional[str] = ..., subject: _Optional[str] = ..., held: _Optional[bool] = ..., observed: _Optional[str] = ..., source: _Optional[str] = ..., pid: _Optional[int] = ..., remedy: _Optional[str] = ...) -> None: ...
+
+class GetWiresRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetWiresResponse(_message.Message):
+    __slots__ = ("wires", "offline", "offline_decided_by")
+    WIRES_FIELD_NUMBER: _ClassVar[int]
+    OFFLINE_FIELD_NUMBER: _ClassVar[int]
+    OFFLINE_DECIDED_BY_FIELD_NUMBER: _ClassVar[int]
+    wires: _containers.RepeatedCompositeFieldContainer[Wire]
+    offline: bool
+    offline_decided_by: str
+    def __init__(self, wires: _Optional[_Iterable[_Union[Wire, _Mapping]]] = ..., offline: _Optional[bool] = ..., offline_decided_by: _Optional[str] = ...) -> None: ...
+
+class Wire(_message.Message):
+    __slots__ = ("name", "state", "reaches", "evidence")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REACHES_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    state: str
+    reaches: str
+    evidence: str
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[str] = ..., reaches: _Optional[str] = ..., evidence: _Optional[str] = ...) -> None: ...
+
+class GetPrivacyRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetPrivacyResponse(_message.Message):
+    __slots__ = ("places",)
+    PLACES_FIELD_NUMBER: _ClassVar[int]
+    places: _containers.RepeatedCompositeFieldContainer[DataPlace]
+    def __init__(self, places: _Optional[_Iterable[_Union[DataPlace, _Mapping]]] = ...) -> None: ...
+
+class DataPlace(_message.Message):
+    __slots__ = ("data", "place", "lasts", "is_on_disk", "has_text", "setting")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    LASTS_FIELD_NUMBER: _ClassVar[int]
+    IS_ON_DISK_FIELD_NUMBER: _ClassVar[int]
+    HAS_TEXT_FIELD_NUMBER: _ClassVar[int]
+    SETTING_FIELD_NUMBER: _ClassVar[int]
+    data: str
+    place: str
+    lasts: str
+    is_on_disk: bool
+    has_text: bool
+    setting: str
+    def __init__(self, data: _Optional[str] = ..., place: _Optional[str] = ..., lasts: _Optional[str] = ..., is_on_disk: _Optional[bool] = ..., has_text: _Optional[bool] = ..., setting: _Optional[str] = ...) -> None: ...
 
 class DrainRequest(_message.Message):
     __slots__ = ("deadline_ms",)

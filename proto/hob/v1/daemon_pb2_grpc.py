@@ -50,6 +50,16 @@ class DaemonServiceStub:
                 request_serializer=hob_dot_v1_dot_daemon__pb2.AttestRequest.SerializeToString,
                 response_deserializer=hob_dot_v1_dot_daemon__pb2.AttestResponse.FromString,
                 _registered_method=True)
+        self.GetWires = channel.unary_unary(
+                '/hob.v1.DaemonService/GetWires',
+                request_serializer=hob_dot_v1_dot_daemon__pb2.GetWiresRequest.SerializeToString,
+                response_deserializer=hob_dot_v1_dot_daemon__pb2.GetWiresResponse.FromString,
+                _registered_method=True)
+        self.GetPrivacy = channel.unary_unary(
+                '/hob.v1.DaemonService/GetPrivacy',
+                request_serializer=hob_dot_v1_dot_daemon__pb2.GetPrivacyRequest.SerializeToString,
+                response_deserializer=hob_dot_v1_dot_daemon__pb2.GetPrivacyResponse.FromString,
+                _registered_method=True)
         self.Drain = channel.unary_unary(
                 '/hob.v1.DaemonService/Drain',
                 request_serializer=hob_dot_v1_dot_daemon__pb2.DrainRequest.SerializeToString,
@@ -82,6 +92,20 @@ class DaemonServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetWires(self, request, context):
+        """What could touch a network, what of it there is, and how the daemon knows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPrivacy(self, request, context):
+        """Where the daemon keeps what is said to it, and for how long, as it is configured now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Drain(self, request, context):
         """Takes no new requests, lets those under way finish until the deadline, then ends the daemon and
         with it the residency of every model.
@@ -107,6 +131,16 @@ def add_DaemonServiceServicer_to_server(servicer, server):
                     servicer.Attest,
                     request_deserializer=hob_dot_v1_dot_daemon__pb2.AttestRequest.FromString,
                     response_serializer=hob_dot_v1_dot_daemon__pb2.AttestResponse.SerializeToString,
+            ),
+            'GetWires': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWires,
+                    request_deserializer=hob_dot_v1_dot_daemon__pb2.GetWiresRequest.FromString,
+                    response_serializer=hob_dot_v1_dot_daemon__pb2.GetWiresResponse.SerializeToString,
+            ),
+            'GetPrivacy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPrivacy,
+                    request_deserializer=hob_dot_v1_dot_daemon__pb2.GetPrivacyRequest.FromString,
+                    response_serializer=hob_dot_v1_dot_daemon__pb2.GetPrivacyResponse.SerializeToString,
             ),
             'Drain': grpc.unary_unary_rpc_method_handler(
                     servicer.Drain,
@@ -196,6 +230,60 @@ class DaemonService:
             '/hob.v1.DaemonService/Attest',
             hob_dot_v1_dot_daemon__pb2.AttestRequest.SerializeToString,
             hob_dot_v1_dot_daemon__pb2.AttestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWires(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hob.v1.DaemonService/GetWires',
+            hob_dot_v1_dot_daemon__pb2.GetWiresRequest.SerializeToString,
+            hob_dot_v1_dot_daemon__pb2.GetWiresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPrivacy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hob.v1.DaemonService/GetPrivacy',
+            hob_dot_v1_dot_daemon__pb2.GetPrivacyRequest.SerializeToString,
+            hob_dot_v1_dot_daemon__pb2.GetPrivacyResponse.FromString,
             options,
             channel_credentials,
             insecure,

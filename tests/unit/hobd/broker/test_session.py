@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import struct
 
 import pytest
 from hobd.broker.recovery import Loss, Verdict
@@ -74,3 +76,14 @@ def test_nothing_ends_a_session_twice() -> None:
     end(session, 12.0)
     assert [type(event) for event in events(session)].count(Finished) == 1
     assert session.history.num_deaths == 1 and Verdict.RESUME is session.loss.verdict
+
+
+def test_forgotten_session_leaves_neither_tokens_nor_texts() -> None:
+    session = given_resumed()
+    tokens = session.history.tokens
+    address, _ = tokens.buffer_info()
+    assert ctypes.string_at(address, 8) == struct.pack("ii", 97, 98)
+    session.history._overwrite()
+    assert tokens.tolist() == [0, 0]
+    session.wipe()
+    assert not tokens and not session._events

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import struct
 
 import msgspec
@@ -90,3 +92,14 @@ def test_repr_shows_no_text(value: object) -> None:
 def test_every_message_of_a_worker_is_allowed_in_exactly_one_place() -> None:
     allowed = [kind for kinds in m.ALLOWED.values() for kind in kinds]
     assert set(allowed) == set(m.ToBroker.__args__)
+
+
+def test_what_was_read_is_overwritten_where_it_was() -> None:
+    reader = FrameReader(of_worker=False)
+    secret = m.Tokenize(1, "the canary sings at noon", False, False)
+    frame, rest = encode(secret), struct.pack("<I", 9999) + bytes(9000)  # so that the memory stays taken
+    reader._buffer += frame + rest
+    address = ctypes.addressof(ctypes.c_char.from_buffer(reader._buffer))
+    gc.collect()  # lets go of the view, so that the buffer may change
+    assert list(reader.feed(b"")) == [secret]
+    assert ctypes.string_at(address, len(frame)) == bytes(len(frame))
