@@ -15,6 +15,7 @@ from functools import partial
 import msgspec
 
 from hobd.wire import messages as m
+from hobd.worker import room
 from hobd.worker.adapters import Adapters
 from hobd.worker.answer import Answer
 from hobd.worker.beholder import Beholder
@@ -35,8 +36,6 @@ from hobd.worker.voice import Voice
 # What a reply may have, beside its head, to be no breach of the contract; and the most of it a token takes.
 _MAX_REPLY_BYTES = m.MAX_FRAME_TO_BROKER_BYTES - 1024
 _TOKEN_BYTES = 5
-# Room for an answer that truncation leaves when the request does not say how much it wants.
-_ROOM_FOR_ANSWER = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +141,14 @@ class Intake:
             prepared.tokens,
             generated=told,
             priority=request.priority,
-            max_tokens=limits.max_tokens,
+            max_tokens=room.most_tokens(self._context_tokens, limits, len(prepared.tokens)),
             ignore_eos=limits.ignore_eos,
             domain=domain_of(variant, request.domain),
             caller=request.caller,
             variant=variant,
             views=prepared.views,
         )
-        if len(sequence.tokens) > self._available:
+        if len(sequence.tokens) > room.available(self._context_tokens, limits):
             raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")
         if self._engine.facts.speculates:
             sequence.lookup = Lookup(sequence.tokens)
@@ -232,24 +231,30 @@ class Intake:
         return self._fit_raw(tokens, request)
 
     def _fit_raw(self, tokens: list[int], request: m.Submit) -> _Prepared:
-        if len(tokens) <= self._available or request.truncation != "keep_end":
-            self._check_fits(len(tokens))
+        if (
+            len(tokens) <= room.available(self._context_tokens, request.limits)
+            or request.truncation != "keep_end"
+        ):
+            room.check_fits(self._context_tokens, request.limits, len(tokens))
             return _Prepared(tokens, 0, "")
-        kept = self._target(request)
+        kept = room.target(self._context_tokens, request.limits)
         return _Prepared(tokens[-kept:], len(tokens) - kept, "")
 
     def _prepare_chat(self, prompt: m.ChatPrompt, request: m.Submit) -> _Prepared:
         messages = messages_of(prompt)
         laid = self._gallery.lay_out(prompt.media)
         text, whole = self._conversation.render(prompt, messages, laid)
-        if len(whole) <= self._available or request.truncation != "drop_oldest_messages":
-            self._check_fits(len(whole))
+        if (
+            len(whole) <= room.available(self._context_tokens, request.limits)
+            or request.truncation != "drop_oldest_messages"
+        ):
+            room.check_fits(self._context_tokens, request.limits, len(whole))
             return _Prepared(whole, 0, self._template_sha256, text=text, views=views_of(whole, laid))
         # The system prompt and the last message always stay; how many of the oldest others must go?
         first = next(
             (i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages)
         )
-        target = self._target(request)
+        target = room.target(self._context_tokens, request.limits)
 
         def tokens_without(num_dropped: int) -> list[int]:
             kept = messages[:first] + messages[first + num_dropped :]
@@ -258,7 +263,8 @@ class Intake:
         candidates = range(1, len(messages) - first)
         found = bisect.bisect_left(candidates, True, key=lambda n: len(tokens_without(n)) <= target)
         if found == len(candidates):
-            self._check_fits(len(tokens_without(len(candidates))))  # the last message alone may still fit
+            # the last message alone may still fit
+            room.check_fits(self._context_tokens, request.limits, len(tokens_without(len(candidates))))
         kept = tokens_without(min(found + 1, len(candidates)))
         num_dropped = len(whole) - len(kept)
         return _Prepared(kept, num_dropped, self._template_sha256, text=text, views=views_of(kept, laid))
@@ -275,7 +281,7 @@ class Intake:
             repository=self._tokenize("repository\n", False, False),
             files=[self._tokenize(f"{file.path}\n{file.text}\n", False, False) for file in prompt.files],
             path=self._tokenize(f"{prompt.path}\n", False, False),
-            room=self._target(request),
+            room=room.target(self._context_tokens, request.limits),
         )
         if not laid.num_dropped:
             return _Prepared(laid.tokens, 0, "")
@@ -297,7 +303,7 @@ class Intake:
         else:
             way = "it continues the prefix and does not see what follows the gap"
             tokens = self._tokenize(prompt.prefix, True, False)
-            kept = tokens[-self._target(request) :]
+            kept = tokens[-room.target(self._context_tokens, request.limits) :]
             prepared = _Prepared(kept, len(tokens) - len(kept), "")
         notice = m.Notice("no_fim_tokens", f"this model has no tokens for a gap: {way}")
         return replace(prepared, notices=[notice])
@@ -308,24 +314,8 @@ class Intake:
     # ------------------------------------------------------------------ limits
 
     @property
-    def _available(self) -> int:
-        """Tokens a prompt may have: one place of the context is the answer's first token."""
-        return self._engine.facts.context_tokens - 1
-
-    def _target(self, request: m.Submit) -> int:
-        """How long a truncated prompt may be, so that the answer has room too."""
-        room = min(request.limits.max_tokens or _ROOM_FOR_ANSWER, self._engine.facts.context_tokens // 2)
-        return max(1, self._engine.facts.context_tokens - room)
-
-    def _check_fits(self, needed: int) -> None:
-        if needed > self._available:
-            raise Refusal(
-                "PromptTooLong",
-                f"the prompt has {needed} tokens and the model's context has room for {self._available}; "
-                "shorten it, or name a truncation strategy",
-                needed=needed,
-                available=self._available,
-            )
+    def _context_tokens(self) -> int:
+        return self._engine.facts.context_tokens
 
     def _check_tokens(self, tokens: list[int]) -> None:
         vocabulary = self._engine.facts.vocabulary
