@@ -37,6 +37,7 @@ COMMANDS = {
     "stop": "Take models out of memory, or end the daemon.",
     "status": "Show how the daemon is.",
     "events": "Follow what happens in the daemon.",
+    "door": "Open doors for other programs and users.",
     "audit": "Show and check the journal of what happened.",
     "version": "Show the versions of client and daemon.",
     "completion": "Print a shell's completion script.",
