@@ -188,6 +188,17 @@ def test_neighbour_who_is_not_admitted_any_more_is_hung_up_on(owner: Client, pla
     assert said == [b"hung up"]
 
 
+def test_user_may_have_terms_of_his_own(owner: Client, place: Path) -> None:
+    path = open_for(owner, place, mode=0o666, users=("*",))
+    Path(owner.status().doors[1].source).write_text(
+        f'path = "{path}"\nmode = "0666"\n[users."*"]\n[users.{NEIGHBOUR}]\noperations = ["observe"]\n'
+    )
+    owner.doors.reload()
+    status = daemon_pb2.GetStatusRequest()
+    assert asked(path, NEIGHBOUR, rpc="GetStatus", request=status) == "OK"
+    assert asked(path, STRANGER, rpc="GetStatus", request=status).startswith("door ci grants infer")
+
+
 def test_trial_as_a_neighbour_is_true(owner: Client, place: Path) -> None:
     open_for(owner, place, mode=0o666, users=(str(NEIGHBOUR),))
     assert owner.doors.test("ci", operation="infer", uid=NEIGHBOUR).allowed
