@@ -18,7 +18,7 @@ class Exit:
     errors: tuple[type[HobError], ...] = ()
 
 
-OK, INTERNAL, USAGE, FAILED, INTERRUPTED, READER_GONE = 0, 1, 2, 11, 130, 141
+OK, INTERNAL, USAGE, NOT_PERMITTED, FAILED, INTERRUPTED, READER_GONE = 0, 1, 2, 9, 11, 130, 141
 
 TABLE = (
     Exit(code=OK, meaning="done"),
@@ -42,7 +42,7 @@ TABLE = (
         errors=(errors.OutOfMemory, errors.Busy, errors.Draining, errors.DeadlineExceeded),
     ),
     Exit(code=8, meaning="the model's worker crashed: try again", errors=(errors.WorkerCrashed,)),
-    Exit(code=9, meaning="not permitted", errors=(errors.NotPermitted,)),
+    Exit(code=NOT_PERMITTED, meaning="not permitted", errors=(errors.NotPermitted,)),
     Exit(code=10, meaning="not supported by this build or model", errors=(errors.NotSupported,)),
     Exit(code=FAILED, meaning="a check found something wrong"),
     Exit(code=INTERRUPTED, meaning="interrupted or cancelled", errors=(errors.Cancelled,)),

@@ -37,6 +37,7 @@ COMMANDS = {
     "stop": "Take models out of memory, or end the daemon.",
     "status": "Show how the daemon is.",
     "events": "Follow what happens in the daemon.",
+    "door": "Open doors for other programs and users.",
     "attest": "Show that the walls stand, by trying them.",
     "wires": "List what could touch a network.",
     "privacy": "List where what you say is kept.",

@@ -137,6 +137,8 @@ def _error_record(error: HobError) -> dict[str, Any]:
         "needed_tokens": error.needed_tokens,
         "available_tokens": error.available_tokens,
         "retry_after_ms": error.retry_after_ms,
+        "door": error.door or None,
+        "rule": error.rule or None,
     }
     return {name: value for name, value in known.items() if value is not None}
 

@@ -18,6 +18,7 @@ from hob.v1 import daemon_pb2, inference_pb2, models_pb2
 
 from hob_client import launch, socket_path
 from hob_client.channel import Link, open_async_link
+from hob_client.door_calls import AsyncDoorCalls
 from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
 from hob_client.models import Model, ModelDetails, Plan, Resident, Unloaded, Verified
@@ -239,6 +240,11 @@ class AsyncClient:
         async with aclosing(self._stream(lambda link: link.daemon.WatchEvents, request)) as messages:
             async for message in messages:
                 yield read(message)
+
+    @property
+    def doors(self) -> AsyncDoorCalls:
+        """Who may ask what through which socket; for the owner's door alone."""
+        return AsyncDoorCalls(self._call)
 
     async def attest(self) -> Attestation:
         """The evidence that the daemon and its workers are confined."""

@@ -1,4 +1,4 @@
-"""The gRPC connection to one socket, and the calls of the three services.
+"""The gRPC connection to one socket, and the calls of the four services.
 
 Must never dial anything but a Unix socket, and never through a proxy.
 Used by client.py and async_client.py.
@@ -53,6 +53,13 @@ class Link:
         from hob.v1.models_pb2_grpc import ModelServiceStub
 
         stub: Any = ModelServiceStub
+        return stub(self.channel)
+
+    @cached_property
+    def doors(self) -> Any:
+        from hob.v1.doors_pb2_grpc import DoorServiceStub
+
+        stub: Any = DoorServiceStub
         return stub(self.channel)
 
     @cached_property

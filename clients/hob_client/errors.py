@@ -23,6 +23,7 @@ Raised by everything in hob_client; hob_cli/exits.py gives each an exit code.
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar, Protocol
 
 #: The trailing metadata that carries a serialized hob.v1.ErrorDetail.
@@ -44,6 +45,8 @@ class HobError(Exception):
         needed_tokens: int | None = None,
         available_tokens: int | None = None,
         retry_after_ms: int | None = None,
+        door: str = "",
+        rule: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -53,6 +56,8 @@ class HobError(Exception):
         self.needed_tokens = needed_tokens
         self.available_tokens = available_tokens
         self.retry_after_ms = retry_after_ms
+        self.door = door  # with `rule`: what of this door's grants refused it
+        self.rule = rule
 
 
 class InvalidRequest(HobError):
@@ -170,6 +175,8 @@ def _from_detail(serialized: bytes, message: str) -> HobError:
         needed_tokens=detail.needed_tokens if detail.HasField("needed_tokens") else None,
         available_tokens=detail.available_tokens if detail.HasField("available_tokens") else None,
         retry_after_ms=detail.retry_after_ms if detail.HasField("retry_after_ms") else None,
+        door=detail.door,
+        rule=detail.rule,
     )
 
 
@@ -177,6 +184,11 @@ def _from_status(status: str, message: str, socket: str, has_answered: bool) -> 
     if status == "UNAVAILABLE":
         if has_answered:
             return DaemonUnreachable(f"the daemon at {socket} went away in the middle of the call; try again")
+        if os.path.lexists(socket):
+            return DaemonUnreachable(
+                f"what answers at {socket} hung up: this door does not admit you, or "
+                "its daemon ended; ask its owner"
+            )
         return DaemonUnreachable(f"no daemon answers at {socket}; start one with `hobd`")
     if status == "CANCELLED":
         return Cancelled("the call was cancelled before it was complete")

@@ -13,7 +13,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from hob_client import models, states, values
+from hob_client import doors, models, states, values
 from hob_client.events import Delta, Done, Event, Progress, Started, ToolCallDelta, Warning
 
 _VALUES: dict[str, type[Any]] = {
@@ -36,6 +36,14 @@ _VALUES: dict[str, type[Any]] = {
     "PoolUse": states.PoolUse,
     "UnloadModelResponse": models.Unloaded,
     "Door": states.Door,
+    "DoorTerms": doors.DoorTerms,
+    "DoorSettings": doors.DoorSettings,
+    "OpenDoor": doors.OpenDoor,
+    "UserTerms": doors.UserTerms,
+    "AddDoorResponse": doors.AddedDoor,
+    "RemoveDoorResponse": doors.RemovedDoor,
+    "TestDoorResponse": doors.DoorVerdict,
+    "ReloadConfigResponse": doors.Reloaded,
     "ClassLoad": states.ClassLoad,
     "MemoryPressure": states.MemoryPressure,
     "Memory": states.Memory,

@@ -36,6 +36,10 @@ class Door:
     mode: int
     owner_uid: int
     num_connections: int
+    grants: str = ""  # in words
+    users: tuple[str, ...] = ()  # who is admitted beside the owner
+    group: str = ""
+    source: str = ""  # the file that says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

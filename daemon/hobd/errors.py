@@ -33,6 +33,8 @@ class HobError(Exception):
         needed_tokens: int | None = None,
         available_tokens: int | None = None,
         retry_after_ms: int | None = None,
+        door: str = "",
+        rule: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -41,6 +43,8 @@ class HobError(Exception):
         self.needed_tokens = needed_tokens
         self.available_tokens = available_tokens
         self.retry_after_ms = retry_after_ms
+        self.door = door  # with `rule`: the door's policy said so, by that rule
+        self.rule = rule
 
 
 class InvalidRequest(HobError):

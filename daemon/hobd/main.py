@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 from hob import address
 
 from hobd import log
+from hobd.audit.journal import Audit, Journal, NoAudit
 from hobd.broker.appraisal import Appraiser
 from hobd.broker.attesting import Attestor, Entrance
 from hobd.broker.broker import Broker
@@ -32,9 +32,9 @@ from hobd.broker.supervisor import PythonSpawner
 from hobd.broker.vault import Vault
 from hobd.broker.yielding import Yielding
 from hobd.config import RELOADABLE, Config, changed_keys, config_file, decided_by, load, to_toml
-from hobd.door import policy, unix_socket
-from hobd.door.caller import caller_from
-from hobd.door.peer import peer_of
+from hobd.door.doorkeeper import Applied, Doorkeeper
+from hobd.door.doorway import Doorway
+from hobd.door.unix_socket import Access
 from hobd.errors import ConfigError, HobError
 from hobd.pressure import watch
 from hobd.pressure.devices import DeviceWatch
@@ -45,6 +45,7 @@ from hobd.store.digest import DigestMemory
 from hobd.store.quirks import Quirks
 
 if TYPE_CHECKING:
+    from hobd.api.doors import Reloaded
     from hobd.api.host import Host
 
 EXIT_OK, EXIT_CANNOT_START, EXIT_USAGE = 0, 1, 2
@@ -136,25 +137,40 @@ class _Daemon:
         self._appraiser = Appraiser(SystemDevices(), budget)
         self._ending = asyncio.Event()
         self._offline_decided_by = _offline_decided_by(arguments)
+        self._reloads: set[asyncio.Task[None]] = set()
+        #: For all parts that have something to tell: it holds no content, whatever happens.
+        self._audit: Audit = NoAudit()
 
     async def serve(self) -> None:
         """Returns when the daemon has ended in order. Raises DoorError."""
-        door = unix_socket.open_door(self._arguments.socket)
+        doors = Doorkeeper(self._arguments.socket)
         try:
+            # The owner's door is held by one daemon alone, and so is its journal.
+            self._audit = doors.audit = _audit(self._config, doors.owner.door.path)
+            doors.open_all(self._config.doors)
             if self._confinement is not None:
                 self._confinement = enter.forbid_connect(self._confinement)
+            self._audit.write(
+                "started",
+                version=version("hob"),
+                pid=os.getpid(),
+                confinement=str(self._confinement or "none"),
+            )
             async with self._broker() as broker:
                 if self._arguments.load is not None:
                     broker.preload(self._arguments.load)
                 await asyncio.to_thread(_import_api)
-                host = self._host(broker, door)
-                await host.start(door.socket)
-                self._on_signals(broker)
+                host = self._host(broker, doors)
+                await doors.serve(host)
+                self._on_signals(broker, doors)
                 idle = asyncio.create_task(self._end_when_idle(broker))
                 spare = asyncio.create_task(self._keep_spare(broker))
                 self._starter.ready()
                 log.event(
-                    "serving", socket=door.path, pid=os.getpid(), confinement=str(self._confinement or "none")
+                    "serving",
+                    socket=doors.owner.door.path,
+                    pid=os.getpid(),
+                    confinement=str(self._confinement or "none"),
                 )
                 await self._ending.wait()
                 idle.cancel()
@@ -163,7 +179,8 @@ class _Daemon:
                 await host.stop()
                 await broker.loading.vault.close()
         finally:
-            door.close()
+            doors.close()
+            self._audit.write("ended", pid=os.getpid())
         log.event("ended", pid=os.getpid())
 
     async def _end_when_idle(self, broker: Broker) -> None:
@@ -194,47 +211,53 @@ class _Daemon:
             needs=Needs(self._appraiser),
             budget=self._appraiser.budget(self._config),
             yielding=Yielding(self._watch()),
+            audit=self._audit,
         )
 
     def _watch(self) -> watch.MemoryWatch:
         devices = SystemDevices()
         return watch.Several([watch.choose(os.environ), DeviceWatch(devices.free_of_gpus)])
 
-    def _host(self, broker: Broker, door: unix_socket.Door) -> Host:
+    def _host(self, broker: Broker, doors: Doorkeeper) -> Host:
         from hobd.api.control import DaemonService, Identity
+        from hobd.api.doors import DoorService, Listing
+        from hobd.api.gate import Gate
         from hobd.api.host import Host
         from hobd.api.inference import InferenceService
         from hobd.api.models import ModelService
 
+        config = config_file(self._arguments.config)
         identity = Identity(
             version=version("hob"),
             started_at=self._started_at,
-            door_path=str(door.path),
-            door_mode=door.mode,
             confinement=str(self._confinement or "none"),
-            config_path=str(config_file(self._arguments.config) or ""),
+            config_path=str(config or ""),
         )
-        control = DaemonService(
-            broker,
-            identity,
-            num_connections=lambda: host.num_connections,
-            end=self._ending.set,
-            attestor=Attestor(broker, lambda: [Entrance(name="owner", path=door.path, mode=door.mode)]),
-            offline_decided_by=lambda: self._offline_decided_by,
-        )
-        host = Host(
-            [InferenceService(broker), ModelService(broker, self._appraiser), control],
-            admit=_admit,
-        )
+        host, gate = Host(self._audit), Gate(broker)
+        listing = Listing(doors, host.num_connections)
+        host.services += [
+            InferenceService(broker, gate),
+            ModelService(broker, self._appraiser, gate),
+            DaemonService(
+                broker,
+                identity,
+                gate,
+                listing,
+                end=self._ending.set,
+                attestor=Attestor(broker, lambda: list(map(_entrance, doors.doorways))),
+                offline_decided_by=lambda: self._offline_decided_by,
+            ),
+            DoorService(doors, listing, gate, config=config, reload=lambda: self._reload(broker, doors)),
+        ]
         return host
 
     # ------------------------------------------------------------------ signals
 
-    def _on_signals(self, broker: Broker) -> None:
+    def _on_signals(self, broker: Broker, doors: Doorkeeper) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, broker)
-        loop.add_signal_handler(signal.SIGHUP, self._reload, broker)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup, broker, doors)
 
     def _end(self, broker: Broker) -> None:
         """The first signal drains; another one does not wait."""
@@ -244,23 +267,48 @@ class _Daemon:
         log.event("draining", num_sessions=broker.num_sessions)
         self._ending.set()
 
-    def _reload(self, broker: Broker) -> None:
+    def _on_hangup(self, broker: Broker, doors: Doorkeeper) -> None:
+        task = asyncio.create_task(self._reload_aloud(broker, doors))
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload_aloud(self, broker: Broker, doors: Doorkeeper) -> None:
         try:
-            config = _load_config(self._arguments)
+            await self._reload(broker, doors)
         except ConfigError as error:
             log.event("config_refused", level="error", why=error.message)
-            return
+
+    async def _reload(self, broker: Broker, doors: Doorkeeper) -> Reloaded:
+        """Raises ConfigError, with nothing changed."""
+        from hobd.api.doors import Reloaded
+
+        config = _load_config(self._arguments)
         self._offline_decided_by = _offline_decided_by(self._arguments)
         changed = changed_keys(self._config, config)
         waiting = [key for key in changed if key not in RELOADABLE]
         self._config = config
         log.configure(config.daemon.log_level)
         broker.reconfigure(config)
-        log.event(
-            "config_reloaded",
-            changed=",".join(changed) or "nothing",
-            needs_restart=",".join(waiting) or "nothing",
-        )
+        applied: Applied = await doors.apply(config.doors)
+        keys, later = ",".join(changed) or "nothing", ",".join(waiting) or "nothing"
+        log.event("config_reloaded", changed=keys, needs_restart=later)
+        self._audit.write("config_reloaded", changed=keys, needs_restart=later)
+        return Reloaded(changed=changed, needs_restart=waiting, doors=applied)
+
+
+def _audit(config: Config, socket: Path) -> Audit:
+    """The one journal of the daemon's life, or none."""
+    settings = config.audit
+    if not settings.enabled:
+        return NoAudit()
+    folder = address.audit_dir(socket)
+    return Journal(folder, max_bytes=settings.max_file_mb * 1_000_000, num_files=settings.num_files)
+
+
+def _entrance(doorway: Doorway) -> Entrance:
+    door = doorway.door
+    most = Access(mode=door.mode).directory_mode
+    return Entrance(name=doorway.name, path=door.path, mode=door.mode, directory_mode=most)
 
 
 async def _quiet(broker: Broker) -> None:
@@ -270,16 +318,10 @@ async def _quiet(broker: Broker) -> None:
     await broker.loading.at_rest()
 
 
-def _admit(connection: socket.socket) -> None:
-    """Raises NotPermitted. Whoever comes in is told in the log, by the kernel's word."""
-    caller = caller_from(peer_of(connection), door="owner")
-    policy.admit(caller.uid, os.getuid())
-    log.event("connected", level="debug", door=caller.door, pid=caller.pid, executable=caller.executable)
-
-
 def _import_api() -> None:
     """The slowest imports, on a thread, so that a model asked for at the start already loads meanwhile."""
     import hobd.api.control
+    import hobd.api.doors
     import hobd.api.inference
     import hobd.api.models  # noqa: F401
 

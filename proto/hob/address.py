@@ -6,6 +6,7 @@ Used by the daemon to bind and by every client to connect.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -50,9 +51,14 @@ def state_dir() -> Path:
     return _xdg("XDG_STATE_HOME", ".local/state") / "hob"
 
 
-def audit_dir() -> Path:
-    """The journal of what happened; see hob.audit."""
-    return state_dir() / "audit"
+def audit_dir(socket: Path | None = None) -> Path:
+    """The journal of what happened; see hob.audit. Each owner's door has one: its records are a chain, and
+    two daemons that wrote one would break it. That of the usual place is in `audit` itself.
+    """
+    socket = Path(os.path.abspath(socket or socket_path()))
+    if socket == runtime_dir() / SOCKET_NAME:
+        return state_dir() / "audit"
+    return state_dir() / "audit" / hashlib.sha256(os.fsencode(socket)).hexdigest()[:16]
 
 
 def _xdg(variable: str, below_home: str) -> Path:

@@ -6,6 +6,7 @@ Run by pytest.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -20,7 +21,7 @@ from pathlib import Path
 import pytest
 from hob.address import MAX_SOCKET_PATH_BYTES
 from hobd.door.peer import peer_of
-from hobd.door.unix_socket import Door, bind_private, open_door
+from hobd.door.unix_socket import Access, Door, bind_private, open_door
 from hobd.errors import DoorError
 
 # A daemon as far as the door sees it: opens it, says so, and holds it until its input ends.
@@ -200,3 +201,37 @@ def test_close_leaves_a_socket_that_is_not_its_own(door: Door, path: Path) -> No
     with bind_private(path):
         door.close()
         assert stat.S_ISSOCK(path.lstat().st_mode)
+
+
+@pytest.mark.usefixtures("loose_umask")
+@pytest.mark.parametrize(("mode", "directory_mode"), [(0o600, 0o700), (0o660, 0o750), (0o666, 0o755)])
+def test_wider_door_has_its_mode_and_a_directory_that_nobody_else_writes(
+    path: Path, mode: int, directory_mode: int
+) -> None:
+    gid = os.getgid() if mode == 0o660 else None
+    with closing(open_door(path, Access(mode=mode, gid=gid))) as opened:
+        assert (opened.mode, mode_of(path), mode_of(path.parent)) == (mode, mode, directory_mode)
+    assert mode_of(path.with_name("hob.sock.lock")) == 0o600
+
+
+@pytest.mark.parametrize(("mode", "loose"), [(0o660, 0o770), (0o660, 0o755), (0o666, 0o777), (0o666, 0o757)])
+def test_directory_in_which_others_could_write_is_refused(path: Path, mode: int, loose: int) -> None:
+    path.parent.mkdir()
+    path.parent.chmod(loose)
+    with pytest.raises(DoorError, match=f"has mode {loose:04o}, so others could reach or replace the door"):
+        open_door(path, Access(mode=mode))
+    assert list(path.parent.iterdir()) == []
+
+
+def test_nobody_can_connect_before_the_mode_is_what_it_should_be(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+    monkeypatch.setattr(os, "chmod", lambda place, mode: found.append(connection_error(path)))
+    with closing(open_door(path, Access(mode=0o666))):
+        assert found[-1] == errno.ECONNREFUSED
+
+
+def connection_error(path: Path) -> int:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path))

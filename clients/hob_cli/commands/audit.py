@@ -36,7 +36,7 @@ def command() -> None:
 @click.pass_obj
 def show(connection: Connection, last: int, folder: Path | None) -> None:
     """Print the last records."""
-    for line in deque(_lines(folder), maxlen=last):
+    for line in deque(_lines(connection, folder), maxlen=last):
         record = audit.read_line(line)
         if connection.as_json:
             print_json(record or {"broken": True})
@@ -51,7 +51,7 @@ def show(connection: Connection, last: int, folder: Path | None) -> None:
 @click.pass_obj
 def verify(connection: Connection, head: str | None, folder: Path | None) -> None:
     """Check that no record was changed, removed or slipped in. Exit status 11 if one was."""
-    lines = list(_lines(folder))
+    lines = list(_lines(connection, folder))
     chain = audit.check(lines)
     problems = [f"line {fault.line}: {fault.reason}" for fault in chain.faults]
     if head and not any(record["hash"] == head for record in map(audit.read_line, lines) if record):
@@ -73,7 +73,7 @@ def verify(connection: Connection, head: str | None, folder: Path | None) -> Non
 def usage(connection: Connection, folder: Path | None) -> None:
     """Count requests and tokens by user, door and model."""
     totals: dict[tuple[str, str, str], Counter[str]] = {}
-    for record in map(audit.read_line, _lines(folder)):
+    for record in map(audit.read_line, _lines(connection, folder)):
         if record is not None and record.get("kind") == "request":
             who = (str(record.get("uid", "-")), str(record.get("door", "-")), str(record.get("model", "-")))
             counts = totals.setdefault(who, Counter())
@@ -89,8 +89,8 @@ def usage(connection: Connection, folder: Path | None) -> None:
     print_table(header, [(u, d, m, *(str(c[name]) for name in numbers)) for u, d, m, c in rows])
 
 
-def _lines(folder: Path | None) -> Iterator[str]:
-    folder = folder or address.audit_dir()
+def _lines(connection: Connection, folder: Path | None) -> Iterator[str]:
+    folder = folder or address.audit_dir(Path(connection.path()))
     try:
         yield from audit.read(folder)
     except OSError as error:

@@ -51,7 +51,7 @@ def _rows(status: Status) -> list[tuple[str, str]]:
 def _door(door: Door) -> str:
     return (
         f"{door.name}: {door.path}, mode {door.mode:04o}, owner {door.owner_uid}, "
-        f"{door.num_connections} connections"
+        f"{door.num_connections} connections, grants {door.grants or 'everything'}"
     )
 
 

@@ -15,7 +15,9 @@ from hob.v1 import daemon_pb2 as pb
 from hob.v1.daemon_grpc import DaemonServiceBase
 from msgspec import structs
 
-from hobd.api import render, render_attest, render_ledger, render_status
+from hobd.api import discretion, render, render_attest, render_ledger, render_status
+from hobd.api.doors import Listing
+from hobd.api.gate import Gate
 from hobd.api.host import Call, rpc
 from hobd.broker.attesting import Attestor
 from hobd.broker.broker import Broker
@@ -30,8 +32,6 @@ class Identity:
 
     version: str
     started_at: float
-    door_path: str
-    door_mode: int
     confinement: str
     config_path: str
 
@@ -41,15 +41,17 @@ class DaemonService(DaemonServiceBase):
         self,
         broker: Broker,
         identity: Identity,
+        gate: Gate,
+        listing: Listing,
         *,
-        num_connections: Callable[[], int],
         end: Callable[[], None],
         attestor: Attestor,
         offline_decided_by: Callable[[], str],
     ) -> None:
         self._broker = broker
         self._identity = identity
-        self._num_connections = num_connections
+        self._gate = gate
+        self._listing = listing
         self._end = end
         self._attestor = attestor
         self._offline_decided_by = offline_decided_by
@@ -64,46 +66,41 @@ class DaemonService(DaemonServiceBase):
     @rpc
     async def GetStatus(self, call: Call[pb.GetStatusRequest, pb.GetStatusResponse]) -> None:
         broker, identity = self._broker, self._identity
-        door = pb.Door(
-            name="owner",
-            path=identity.door_path,
-            mode=identity.door_mode,
-            owner_uid=os.getuid(),
-            num_connections=self._num_connections(),
+        status = pb.GetStatusResponse(
+            version=identity.version,
+            pid=os.getpid(),
+            started_at=render_ledger.timestamp(identity.started_at),
+            doors=self._listing.doors(),
+            residents=[render.resident(resident, broker) for resident in broker.tenancy.residents],
+            daemon_resident_bytes=_own_bytes(),
+            confinement=identity.confinement,
+            draining=broker.is_draining,
+            config_path=identity.config_path,
+            num_requests_served=broker.num_requests_served,
+            num_sessions=broker.num_sessions,
+            models_dir=str(broker.catalog.directory),
+            memory=map(render_ledger.memory, broker.tenancy.residency.ledger.balances()),
+            waiting=map(render_ledger.waiting, broker.tenancy.residency.waiting),
+            loading_models=broker.tenancy.loading_models,
+            engine_build=next((r.engine_build for r in broker.tenancy.residents), ""),
+            classes=render_status.classes(broker.sessions),
+            pool=render.pool(broker),
+            pool_limit_bytes=broker.loading.vault.pool.limit_bytes,
+            spare_worker_pid=broker.loading.spare.pid,
+            memory_pressure=render_status.memory_pressure(broker.yielding),
+            offline=broker.config.network.offline,
+            offline_decided_by=self._offline_decided_by(),
         )
-        await call.send(
-            pb.GetStatusResponse(
-                version=identity.version,
-                pid=os.getpid(),
-                started_at=render_ledger.timestamp(identity.started_at),
-                doors=[door],
-                residents=[render.resident(resident, broker) for resident in broker.tenancy.residents],
-                daemon_resident_bytes=_own_bytes(),
-                confinement=identity.confinement,
-                draining=broker.is_draining,
-                config_path=identity.config_path,
-                num_requests_served=broker.num_requests_served,
-                num_sessions=broker.num_sessions,
-                models_dir=str(broker.catalog.directory),
-                memory=map(render_ledger.memory, broker.tenancy.residency.ledger.balances()),
-                waiting=map(render_ledger.waiting, broker.tenancy.residency.waiting),
-                loading_models=broker.tenancy.loading_models,
-                engine_build=next((r.engine_build for r in broker.tenancy.residents), ""),
-                classes=render_status.classes(broker.sessions),
-                pool=render.pool(broker),
-                pool_limit_bytes=broker.loading.vault.pool.limit_bytes,
-                memory_pressure=render_status.memory_pressure(broker.yielding),
-                spare_worker_pid=broker.loading.spare.pid,
-                offline=broker.config.network.offline,
-                offline_decided_by=self._offline_decided_by(),
-            )
-        )
+        own = [session for session in broker.sessions if session.request.caller == call.caller.key]
+        await call.send(discretion.of_status(status, call.grants, self._gate, own))
 
     @rpc
     async def WatchEvents(self, call: Call[pb.WatchEventsRequest, pb.WatchEventsResponse]) -> None:
         async with aclosing(self._broker.feed.watch()) as feed:
             async for news in feed:
-                await call.send(render_ledger.happening(news))
+                call.require()
+                if told := discretion.of_news(news, call.caller, call.grants, self._gate):
+                    await call.send(render_ledger.happening(told))
 
     @rpc
     async def Attest(self, call: Call[pb.AttestRequest, pb.AttestResponse]) -> None:

@@ -36,8 +36,8 @@ _MAX_MS = 7 * 24 * 3600 * 1000
 _MAX_KEEP_ALIVE_SECONDS = 365 * 24 * 3600
 # No vocabulary has more tokens, and a worker takes a number beyond it for a breach of the contract.
 _MAX_TOKEN_ID = (1 << 31) - 1
-# There is one door, and only its owner can open it.
-_CALLER = "owner"
+# Who calls through the owner's door; others are told apart by door and user (door/caller.py).
+OWNER = "owner"
 
 # field of pb.Sampling -> the range it must be in
 _RANGES: dict[str, tuple[float, float]] = {
@@ -67,7 +67,7 @@ _TRUNCATIONS = {
 }
 
 
-def generate_request(request: pb.GenerateRequest, config: Config) -> Request:
+def generate_request(request: pb.GenerateRequest, config: Config, caller: str = OWNER) -> Request:
     """Raises InvalidRequest or NotSupported."""
     kind = request.WhichOneof("prompt")
     if kind is None:
@@ -80,17 +80,17 @@ def generate_request(request: pb.GenerateRequest, config: Config) -> Request:
         prompt = m.TokensPrompt(token_ids("tokens", request.tokens.ids, config))
     if request.options.truncation_strategy == pb.TRUNCATION_STRATEGY_DROP_OLDEST_MESSAGES:
         raise InvalidRequest("a raw prompt has no messages to drop; use the truncation strategy KEEP_END")
-    return generation(request, prompt, config)
+    return generation(request, prompt, config, caller)
 
 
-def chat_request(request: pb.ChatRequest, config: Config) -> Request:
+def chat_request(request: pb.ChatRequest, config: Config, caller: str = OWNER) -> Request:
     """Raises InvalidRequest or NotSupported."""
     if request.options.truncation_strategy == pb.TRUNCATION_STRATEGY_KEEP_END:
         raise InvalidRequest(
             "a conversation is not cut inside; use the truncation strategy DROP_OLDEST_MESSAGES"
         )
     tools.check_combination(request)
-    return generation(request, chat_prompt(request, config), config)
+    return generation(request, chat_prompt(request, config), config, caller)
 
 
 def chat_prompt(request: pb.ChatRequest, config: Config) -> m.ChatPrompt:
@@ -158,7 +158,10 @@ def _template_arguments(request: pb.ChatRequest) -> bytes:
 
 
 def generation(
-    request: pb.GenerateRequest | pb.ChatRequest | pb.InfillRequest, prompt: m.Prompt, config: Config
+    request: pb.GenerateRequest | pb.ChatRequest | pb.InfillRequest,
+    prompt: m.Prompt,
+    config: Config,
+    caller: str,
 ) -> Request:
     """What is to be generated after a prompt. Raises InvalidRequest or NotSupported."""
     # What fills a gap has the shape of what is around it.
@@ -171,11 +174,11 @@ def generation(
         num_answers=_num_answers(request.limits),
         loras=_loras(request),
         constraint=constraint(shape, ignores_end=request.limits.ignore_eos),
-        **treatment(request.options),
+        **treatment(request.options, caller),
     )
 
 
-def treatment(options: pb.RequestOptions) -> dict[str, Any]:
+def treatment(options: pb.RequestOptions, caller: str) -> dict[str, Any]:
     """How a request is to be treated: fields of Request. Raises InvalidRequest."""
     check_characters("client_request_id", options.client_request_id, _MAX_NAME_CHARACTERS)
     return {
@@ -184,9 +187,9 @@ def treatment(options: pb.RequestOptions) -> dict[str, Any]:
         "truncation": choose("truncation_strategy", options.truncation_strategy, _TRUNCATIONS),
         "max_queue_ms": _up_to(options, "max_queue_ms", _MAX_MS),
         "max_total_ms": _up_to(options, "max_total_ms", _MAX_MS),
-        "caller": _CALLER,
+        "caller": caller,
         "client_request_id": options.client_request_id,
-        "domain": _cache_domain(options),
+        "domain": _cache_domain(options, caller),
     }
 
 
@@ -195,17 +198,17 @@ def keep_alive(options: pb.RequestOptions | models_pb2.LoadModelRequest) -> int:
     return _up_to(options, "keep_alive_seconds", _MAX_KEEP_ALIVE_SECONDS) or 0
 
 
-def _cache_domain(options: pb.RequestOptions) -> str:
+def _cache_domain(options: pb.RequestOptions, caller: str) -> str:
     """The domain inside its caller's; empty for a request that must leave nothing."""
     check_characters("cache_domain", options.cache_domain, _MAX_DOMAIN_CHARACTERS)
-    return "" if options.incognito else f"{_CALLER}:{options.cache_domain}"
+    return "" if options.incognito else f"{caller}:{options.cache_domain}"
 
 
-def forget_request(request: models_pb2.ForgetCacheRequest, config: Config) -> Wish:
+def forget_request(request: models_pb2.ForgetCacheRequest, config: Config, caller: str = OWNER) -> Wish:
     """Whose prefixes are to be forgotten. Raises InvalidRequest."""
     check_characters("cache_domain", request.cache_domain, _MAX_DOMAIN_CHARACTERS)
     domain = request.cache_domain if request.HasField("cache_domain") else None
-    return Wish(model=request.model, caller=_CALLER, cache_domain=domain)
+    return Wish(model=request.model, caller=caller, cache_domain=domain)
 
 
 def sampling(request: pb.Sampling) -> m.Sampling:

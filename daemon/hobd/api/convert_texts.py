@@ -30,7 +30,7 @@ _POOLINGS = {
 }
 
 
-def embed_request(request: pb.EmbedRequest, config: Config) -> Request:
+def embed_request(request: pb.EmbedRequest, config: Config, caller: str = convert.OWNER) -> Request:
     """Raises InvalidRequest."""
     _check_texts("inputs", request.inputs, _MAX_INPUTS)
     convert.check_bytes(_size(request.inputs), config)
@@ -45,20 +45,20 @@ def embed_request(request: pb.EmbedRequest, config: Config) -> Request:
         dimensions,
         request.chunk_long_inputs,
     )
-    return _vectors_request(request, prompt)
+    return _vectors_request(request, prompt, caller)
 
 
-def rerank_request(request: pb.RerankRequest, config: Config) -> Request:
+def rerank_request(request: pb.RerankRequest, config: Config, caller: str = convert.OWNER) -> Request:
     """Raises InvalidRequest."""
     _check_texts("query", [request.query], 1)
     _check_texts("documents", request.documents, _MAX_DOCUMENTS)
     convert.check_bytes(_size([request.query, *request.documents]), config)
     if request.HasField("top_n"):
         convert.in_range("top_n", request.top_n, 1, _MAX_DOCUMENTS)
-    return _vectors_request(request, m.RerankPrompt(request.query, list(request.documents)))
+    return _vectors_request(request, m.RerankPrompt(request.query, list(request.documents)), caller)
 
 
-def infill_request(request: pb.InfillRequest, config: Config) -> Request:
+def infill_request(request: pb.InfillRequest, config: Config, caller: str = convert.OWNER) -> Request:
     """Raises InvalidRequest or NotSupported."""
     files = request.context_files
     if len(files) > _MAX_FILES:
@@ -81,10 +81,10 @@ def infill_request(request: pb.InfillRequest, config: Config) -> Request:
         [m.ContextFile(file.path, file.text) for file in files],
         request.path,
     )
-    return convert.generation(request, prompt, config)
+    return convert.generation(request, prompt, config, caller)
 
 
-def _vectors_request(request: pb.EmbedRequest | pb.RerankRequest, prompt: m.Prompt) -> Request:
+def _vectors_request(request: pb.EmbedRequest | pb.RerankRequest, prompt: m.Prompt, caller: str) -> Request:
     if request.options.truncation_strategy:
         raise InvalidRequest("texts are not cut; leave truncation_strategy unset, or shorten them")
     return Request(
@@ -92,7 +92,7 @@ def _vectors_request(request: pb.EmbedRequest | pb.RerankRequest, prompt: m.Prom
         prompt=prompt,
         sampling=m.Sampling(),
         limits=m.Limits(),
-        **convert.treatment(request.options),
+        **convert.treatment(request.options, caller),
     )
 
 

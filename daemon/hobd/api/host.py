@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import functools
 import logging
-import socket
 import struct
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import google.protobuf.message
@@ -21,24 +22,89 @@ from grpclib.server import Server, Stream
 
 from hobd import errors, log
 from hobd.api.status import detail_of, status_of
+from hobd.audit.journal import Audit
+from hobd.audit.refusals import Kind, Refusals
+from hobd.door.caller import Caller
+from hobd.door.doorway import Doorway
+from hobd.door.peer import peer_of
+from hobd.door.policy import Grants, refused_rpc
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
-Admit = Callable[[socket.socket], None]
 
 ERROR_METADATA_KEY = "hob-error-bin"
 # A request is read whole before it is looked at; images and long prompts travel in it.
 MAX_REQUEST_BYTES = 64 << 20
 _TIMEOUT = "grpc-timeout"
+# Of one user at a named door, so that no neighbour takes all descriptors and memory.
+_MOST_CONNECTIONS, _MOST_CALLS = 64, 64
 _PREFIX = struct.Struct(">?I")  # gRPC's message header: compressed flag, length
 
 
-class Call(Generic[Req, Res]):
-    """One call under way: the request, and where responses go."""
+class Visit:
+    """One connection: who is there, and the door he came through."""
 
-    def __init__(self, stream: Stream[Req, Res], request: Req) -> None:
+    __slots__ = ("_num_calls", "caller", "doorway", "refusals")
+
+    def __init__(self, caller: Caller, doorway: Doorway, refusals: Refusals, num_calls: Counter[int]) -> None:
+        """`num_calls`: under way at this door, by uid."""
+        self.caller = caller
+        self.doorway = doorway
+        self.refusals = refusals
+        self._num_calls = num_calls
+
+    @property
+    def grants(self) -> Grants:
+        """What he may do as of now."""
+        return self.doorway.grants(self.caller.uid)
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """A call, whose message may fill memory before anything is known of it. Raises Busy."""
+        uid = self.caller.uid
+        if not self.grants.is_owner and self._num_calls[uid] >= _MOST_CALLS:
+            raise errors.Busy(
+                f"door {self.caller.door} takes {_MOST_CALLS} calls of a user at once, and so many are "
+                "under way; wait for them",
+                door=self.caller.door,
+                rule="calls",
+                retry_after_ms=1000,
+            )
+        self._num_calls[uid] += 1
+        try:
+            yield
+        finally:
+            self._num_calls[uid] -= 1
+            if not self._num_calls[uid]:
+                del self._num_calls[uid]
+
+    def tell_refusal(self, rpc: str, error: errors.HobError) -> None:
+        """Into the audit, if it was the door that refused."""
+        if error.rule:
+            kind = Kind(door=self.caller.door, uid=self.caller.uid, rpc=rpc, rule=error.rule)
+            self.refusals.tell(kind, self.caller.executable)
+
+
+class Call(Generic[Req, Res]):
+    """One call under way: who calls, what he may do, the request, and where responses go."""
+
+    request: Req
+
+    def __init__(self, stream: Stream[Req, Res], visit: Visit, rpc: str) -> None:
         self._stream = stream
-        self.request = request
+        self._visit = visit
+        self.rpc = rpc
+        self.caller: Caller = visit.caller
+
+    @property
+    def grants(self) -> Grants:
+        """As of now: who changes a door changes it for those who are in."""
+        return self._visit.grants
+
+    def require(self) -> None:
+        """Raises NotPermitted where the door does not have this call, or not any more."""
+        if refused := refused_rpc(self.grants, self.rpc):
+            raise errors.NotPermitted(refused.reason, door=self.caller.door, rule=refused.rule)
 
     async def send(self, response: Res) -> None:
         """Waits when the caller reads slower than we send."""
@@ -54,9 +120,15 @@ def rpc(handler: Handler) -> Method:
 
     @functools.wraps(handler)
     async def method(service: object, stream: Stream[Any, Any]) -> None:
+        visit: Visit = stream._stream.visit  # type: ignore[attr-defined]
+        call: Call[Any, Any] = Call(stream, visit, handler.__name__)
         try:
-            await handler(service, Call(stream, await _receive(stream)))
+            call.require()  # before a byte of the request is read
+            with visit.calling():
+                call.request = await _receive(stream)
+                await handler(service, call)
         except errors.HobError as error:
+            visit.tell_refusal(call.rpc, error)
             await _fail(stream, error)
         except (ConnectionError, OSError):
             raise  # the caller has gone; there is nobody to tell
@@ -71,36 +143,83 @@ def rpc(handler: Handler) -> Method:
 
 
 class Host:
-    """Serves on ready-made listening sockets; `admit` may refuse a connection by raising NotPermitted."""
+    """Serves the same services at every door that is opened."""
 
-    def __init__(self, services: list[Any], admit: Admit) -> None:
+    def __init__(self, audit: Audit) -> None:
         # A handler's failure is reported by `rpc`; grpclib would log it with a traceback.
         logging.getLogger("grpclib").setLevel(logging.CRITICAL)
-        self._server = _AdmittingServer(services, admit)
+        self.services: list[Any] = []
+        self._refusals = Refusals(audit)
+        self._servers: dict[Doorway, _AdmittingServer] = {}
 
-    async def start(self, sock: socket.socket) -> None:
-        await self._server.start(sock=sock)
+    async def open(self, doorway: Doorway) -> None:
+        self._servers[doorway] = server = _AdmittingServer(self.services, doorway, self._refusals)
+        await server.start(sock=doorway.door.socket)
+
+    async def close(self, doorway: Doorway) -> int:
+        """Takes nobody new, closes the connections, cancels the calls on them; how many they were."""
+        server = self._servers.pop(doorway)
+        num_connections = len(server.connections)
+        server.close()
+        server.drop_connections()
+        await server.wait_closed()
+        return num_connections
+
+    def recheck(self, doorway: Doorway) -> None:
+        """Ends the connections of those whom the door does not admit any more."""
+        self._servers[doorway].recheck()
 
     async def stop(self) -> None:
-        """Closes every connection, cancelling the calls on them."""
-        self._server.close()
-        self._server.drop_connections()
-        await self._server.wait_closed()
+        for doorway in list(self._servers):
+            await self.close(doorway)
+        self._refusals.flush()
 
-    @property
-    def num_connections(self) -> int:
-        return len(self._server.connections)
+    def num_connections(self, doorway: Doorway) -> int:
+        server = self._servers.get(doorway)
+        return len(server.connections) if server else 0
 
 
 class _AdmittingServer(Server):
-    def __init__(self, services: list[Any], admit: Admit) -> None:
+    def __init__(self, services: list[Any], doorway: Doorway, refusals: Refusals) -> None:
         super().__init__(services)
-        self.admit = admit
+        self._doorway = doorway
+        self._refusals = refusals
         self.connections: set[_AdmittedProtocol] = set()
+        self._num_calls: Counter[int] = Counter()
 
     def _protocol_factory(self) -> H2Protocol:
         plain = super()._protocol_factory()
         return _AdmittedProtocol(self, _Patient(plain.handler), plain.config, plain.h2_config)
+
+    def admit(self, connection: Any) -> Visit:
+        """Raises NotPermitted. Whoever comes is told in the log, by the kernel's word."""
+        try:
+            caller = self._doorway.admit(connection)
+            self._check_number(caller)
+        except errors.NotPermitted as error:
+            kind = Kind(door=self._doorway.name, uid=peer_of(connection).uid, rpc="", rule=error.rule)
+            self._refusals.tell(kind)
+            raise
+        log.event("connected", level="debug", door=caller.door, pid=caller.pid, executable=caller.executable)
+        return Visit(caller, self._doorway, self._refusals, self._num_calls)
+
+    def _check_number(self, caller: Caller) -> None:
+        """Raises NotPermitted for one more than a user may have."""
+        if self._doorway.settings is None:
+            return
+        if sum(other.visit.caller.uid == caller.uid for other in self.connections) >= _MOST_CONNECTIONS:
+            raise errors.NotPermitted(
+                f"uid {caller.uid} has {_MOST_CONNECTIONS} connections at door {caller.door} already",
+                door=caller.door,
+                rule="connections",
+            )
+
+    def recheck(self) -> None:
+        for protocol in list(self.connections):
+            try:
+                self._doorway.check(protocol.visit.caller.uid)
+            except errors.NotPermitted:
+                protocol.connection.close()
 
     def drop_connections(self) -> None:
         """grpclib leaves open connections be; a daemon that ends must not wait for idle clients."""
@@ -109,14 +228,17 @@ class _AdmittingServer(Server):
 
 
 class _Patient(AbstractHandler):
-    """Gives every call a moment. One whose deadline is over when it comes would end as UNKNOWN in grpclib,
-    since only a timer that runs makes it say DEADLINE_EXCEEDED.
+    """Gives every call its visit, and a moment. One whose deadline is over when it comes would end as UNKNOWN
+    in grpclib, since only a timer that runs makes it say DEADLINE_EXCEEDED.
     """
+
+    visit: Visit
 
     def __init__(self, handler: AbstractHandler) -> None:
         self._handler = handler
 
     def accept(self, stream: Any, headers: Any, release_stream: Callable[[], Any]) -> None:
+        stream.visit = self.visit  # where `rpc` finds it
         patient = [(name, _with_a_moment(value) if name == _TIMEOUT else value) for name, value in headers]
         self._handler.accept(stream, patient, release_stream)
 
@@ -138,14 +260,17 @@ def _with_a_moment(timeout: str) -> str:
 class _AdmittedProtocol(H2Protocol):
     """A connection whose other end the kernel has vouched for."""
 
-    def __init__(self, server: _AdmittingServer, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    visit: Visit
+
+    def __init__(self, server: _AdmittingServer, handler: _Patient, *arguments: Any) -> None:
+        super().__init__(handler, *arguments)
         self._server = server
+        self._patient = handler
         self._is_admitted = False
 
     def connection_made(self, transport: Any) -> None:
         try:
-            self._server.admit(transport.get_extra_info("socket"))
+            self.visit = self._patient.visit = self._server.admit(transport.get_extra_info("socket"))
         except errors.NotPermitted as error:
             log.event("connection_refused", level="warning", why=error.message)
             transport.abort()

@@ -11,35 +11,39 @@ from hob.v1 import models_pb2 as pb
 from hob.v1.models_grpc import ModelServiceBase
 
 from hobd.api import convert, render, render_memory
+from hobd.api.gate import Gate
 from hobd.api.host import Call, rpc
 from hobd.broker.appraisal import Appraisal, Appraiser
 from hobd.broker.broker import Broker
 from hobd.broker.forgetting import forget
+from hobd.door.policy import Grants
 from hobd.errors import ModelUnusable
 from hobd.store.catalog import Entry
 from hobd.store.digest import verify
 
 
 class ModelService(ModelServiceBase):
-    def __init__(self, broker: Broker, appraiser: Appraiser) -> None:
+    def __init__(self, broker: Broker, appraiser: Appraiser, gate: Gate) -> None:
         self._broker = broker
+        self._gate = gate
         self._appraiser = appraiser
 
     @rpc
     async def ListModels(self, call: Call[pb.ListModelsRequest, pb.ListModelsResponse]) -> None:
-        self._broker.catalog.scan()
-        entries = self._broker.catalog.entries()
+        entries = self._gate.entries(call.grants)
         await call.send(
             pb.ListModelsResponse(models=[render.model(entry, self._broker) for entry in entries])
         )
 
     @rpc
     async def GetModel(self, call: Call[pb.GetModelRequest, pb.GetModelResponse]) -> None:
-        entry = self._broker.resolve(call.request.model)
+        entry = self._gate.entry(call.grants, call.request.model)
         response = pb.GetModelResponse(model=render.model(entry, self._broker))
         for resident in self._broker.tenancy.residents:
             if resident.model == entry.name:
                 response.resident.CopyFrom(render.resident(resident, self._broker))
+                if not self._gate.shows(call.grants, response.resident.leaves_for):
+                    response.resident.leaves_for = ""
         try:
             appraisal = await self._appraise(entry)
         except ModelUnusable as error:
@@ -47,19 +51,22 @@ class ModelService(ModelServiceBase):
         else:
             response.estimate.extend(render_memory.account_lines(appraisal.asked))
             response.facts.extend(render_memory.facts(appraisal))
-            response.plan.CopyFrom(self._plan(entry, appraisal))
+            response.plan.CopyFrom(self._plan(entry, appraisal, call.grants))
         await call.send(response)
 
     @rpc
     async def LoadModel(self, call: Call[pb.LoadModelRequest, pb.LoadModelResponse]) -> None:
-        request = call.request
-        if request.dry_run:
-            entry = self._broker.resolve(request.model)
-            await call.send(pb.LoadModelResponse(plan=self._plan(entry, await self._appraise(entry))))
+        if not call.request.dry_run:
+            with self._gate.managed(call, call.request.model) as entry:
+                await self._load(entry, call)
             return
-        steps: asyncio.Queue[pb.LoadModelResponse] = asyncio.Queue()
+        entry = self._gate.entry(call.grants, call.request.model)
+        plan = self._plan(entry, await self._appraise(entry), call.grants)
+        await call.send(pb.LoadModelResponse(plan=plan))
 
-        keep_seconds = convert.keep_alive(request)
+    async def _load(self, entry: Entry, call: Call[pb.LoadModelRequest, pb.LoadModelResponse]) -> None:
+        steps: asyncio.Queue[pb.LoadModelResponse] = asyncio.Queue()
+        keep_seconds = convert.keep_alive(call.request)
 
         def on_progress(stage: str, fraction: float, num_ahead: int = 0, /) -> None:
             steps.put_nowait(pb.LoadModelResponse(progress=render.progress(stage, fraction, num_ahead)))
@@ -70,9 +77,9 @@ class ModelService(ModelServiceBase):
 
         teller = asyncio.create_task(tell())
         try:
-            if request.pin:
-                self._broker.pin(request.model, True)
-            async with self._broker.loaded(request.model, on_progress, keep_seconds=keep_seconds) as resident:
+            if call.request.pin:
+                self._broker.pin(entry.name, True)
+            async with self._broker.loaded(entry.name, on_progress, keep_seconds=keep_seconds) as resident:
                 teller.cancel()
                 await asyncio.wait((teller,))
                 await call.send(pb.LoadModelResponse(loaded=render.resident(resident, self._broker)))
@@ -85,25 +92,29 @@ class ModelService(ModelServiceBase):
             self._appraiser.appraise, entry, self._broker.catalog, self._broker.config
         )
 
-    def _plan(self, entry: Entry, appraisal: Appraisal) -> pb.Plan:
+    def _plan(self, entry: Entry, appraisal: Appraisal, grants: Grants) -> pb.Plan:
         tenancy = self._broker.tenancy
         residents = tenancy.residents
         pinned = {r.model for r in residents if tenancy.residency.tenant(r.model).pinned}
-        return render_memory.plan(entry.name, appraisal, residents, pinned)
+        plan = render_memory.plan(entry.name, appraisal, residents, pinned)
+        plan.evicts[:] = [model for model in plan.evicts if self._gate.shows(grants, model)]
+        return plan
 
     @rpc
     async def UnloadModel(self, call: Call[pb.UnloadModelRequest, pb.UnloadModelResponse]) -> None:
-        freed = await self._broker.unload(call.request.model, force=call.request.force)
+        with self._gate.managed(call, call.request.model) as entry:
+            freed = await self._broker.unload(entry.name, force=call.request.force)
         await call.send(pb.UnloadModelResponse(was_resident=freed is not None, freed_bytes=freed or 0))
 
     @rpc
     async def PinModel(self, call: Call[pb.PinModelRequest, pb.PinModelResponse]) -> None:
-        self._broker.pin(call.request.model, call.request.pinned)
+        with self._gate.managed(call, call.request.model) as entry:
+            self._broker.pin(entry.name, call.request.pinned)
         await call.send(pb.PinModelResponse())
 
     @rpc
     async def VerifyModel(self, call: Call[pb.VerifyModelRequest, pb.VerifyModelResponse]) -> None:
-        entry = self._broker.resolve(call.request.model)
+        entry = self._gate.entry(call.grants, call.request.model)
         sha256 = await asyncio.to_thread(verify, entry)
         beside = (entry.projector,) if entry.projector is not None else ()
         for file in (*entry.adapters, *beside):
@@ -114,5 +125,8 @@ class ModelService(ModelServiceBase):
 
     @rpc
     async def ForgetCache(self, call: Call[pb.ForgetCacheRequest, pb.ForgetCacheResponse]) -> None:
-        num, num_bytes = await forget(self._broker, convert.forget_request(call.request, self._broker.config))
+        if call.request.model:
+            call.request.model = self._gate.entry(call.grants, call.request.model).name
+        wish = convert.forget_request(call.request, self._broker.config, call.caller.key)
+        num, num_bytes = await forget(self._broker, wish)
         await call.send(pb.ForgetCacheResponse(num_prefixes=num, freed_bytes=num_bytes))

@@ -44,4 +44,6 @@ def detail_of(error: errors.HobError, request_id: str = "") -> pb.ErrorDetail:
         needed_tokens=error.needed_tokens,
         available_tokens=error.available_tokens,
         retry_after_ms=error.retry_after_ms,
+        door=error.door,
+        rule=error.rule,
     )

@@ -10,16 +10,19 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from hobd import errors, log
+from hobd.audit.journal import Audit, NoAudit
 from hobd.broker.adapters import require_known
 from hobd.broker.course import Course
 from hobd.broker.feed import Feed
 from hobd.broker.ledger import Ledger
 from hobd.broker.loading import Loading
 from hobd.broker.needs import Needs
+from hobd.broker.news_record import record
 from hobd.broker.progress import Progress
 from hobd.broker.questions import R
 from hobd.broker.request import Request
@@ -32,6 +35,8 @@ from hobd.broker.yielding import Yielding
 from hobd.config import Config
 from hobd.store.catalog import Catalog, Entry
 from hobd.wire import messages as m
+
+OnEnd = Callable[[Session], None]
 
 
 class Broker:
@@ -46,11 +51,13 @@ class Broker:
         needs: Needs,
         budget: Mapping[str, int],
         yielding: Yielding,
+        audit: Audit | None = None,
     ) -> None:
         """`needs`: what models will take in memory; `budget`: what there is for models, by device."""
         self.config = config
         self.catalog = catalog
-        self.feed = Feed()
+        self.audit: Audit = audit or NoAudit()
+        self.feed = Feed(partial(record, self.audit))
         self.num_requests_served = 0
         self.loading = loading
         self.yielding = yielding
@@ -89,8 +96,8 @@ class Broker:
     # ------------------------------------------------------------------ sessions
 
     @contextlib.asynccontextmanager
-    async def session(self, request: Request) -> AsyncIterator[Session]:
-        """A session under way; leaving the block early cancels it everywhere.
+    async def session(self, request: Request, on_end: OnEnd | None = None) -> AsyncIterator[Session]:
+        """A session under way; leaving the block early cancels it everywhere. `on_end` is told at the end.
 
         Raises:
             Draining, Busy, ModelNotFound, ModelUnusable, InvalidRequest: at once, with nothing started.
@@ -114,12 +121,19 @@ class Broker:
             finally:  # a second cancellation may end the wait: a deadline passes while the caller goes
                 self._forget(session)
                 self._tell_request("request_ended", session, entry, session.outcome)
+                if on_end is not None:
+                    on_end(session)
 
     def _tell_request(self, kind: str, session: Session, entry: Entry, how: str = "") -> None:
         named = session.request.client_request_id
         log.event(kind, level="debug", model=entry.name, request_id=session.request_id, client=named, how=how)
         self.feed.tell(
-            kind, model=entry.name, request_id=session.request_id, message=how, client_request_id=named
+            kind,
+            model=entry.name,
+            request_id=session.request_id,
+            message=how,
+            client_request_id=named,
+            caller=session.request.caller,
         )
 
     def _forget(self, session: Session) -> None:

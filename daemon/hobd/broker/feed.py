@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 _MAX_UNREAD = 256
@@ -28,6 +28,7 @@ class News:
     reason: str = ""
     beneficiary: str = ""
     num_bytes: int = 0
+    caller: str = ""  # whose request it is; not told to others
 
 
 class _Watcher:
@@ -40,9 +41,10 @@ class _Watcher:
 
 
 class Feed:
-    """Any number of watchers, each with a bounded memory."""
+    """Any number of watchers, each with a bounded memory, and one who is told at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_news: Callable[[News], None] | None = None) -> None:
+        self._on_news = on_news
         self._watchers: set[_Watcher] = set()
 
     def tell(
@@ -56,8 +58,9 @@ class Feed:
         reason: str = "",
         beneficiary: str = "",
         num_bytes: int = 0,
+        caller: str = "",
     ) -> None:
-        if not self._watchers:
+        if not self._watchers and self._on_news is None:
             return
         news = News(
             at=time.time(),
@@ -69,7 +72,10 @@ class Feed:
             reason=reason,
             beneficiary=beneficiary,
             num_bytes=num_bytes,
+            caller=caller,
         )
+        if self._on_news is not None:
+            self._on_news(news)
         for watcher in self._watchers:
             if len(watcher.unread) >= _MAX_UNREAD:
                 watcher.unread.popleft()

@@ -46,6 +46,7 @@ class Session:
         self.is_cut_by_deadline = False
         self.load_ms = 0  # waiting for the model at first
         self.outcome = "cancelled"  # until it ends otherwise: a finish reason, or the error's class
+        self.receipt: Receipt | None = None  # once it has ended well
         self._events: deque[Event] = deque()
         self._error: HobError | None = None
         self._wake = asyncio.Event()
@@ -64,6 +65,12 @@ class Session:
     def is_admitted(self) -> bool:
         """Whether a worker understood the prompt and counted it."""
         return self._admitted is not None
+
+    @property
+    def num_tokens(self) -> tuple[int, int]:
+        """Of its prompt, and of its answer so far; vectors have none."""
+        prompt = self._admitted.num_prompt_tokens if self._admitted else 0
+        return prompt, 0 if self.request.num_inputs is not None else len(self.history.tokens)
 
     def submission(self) -> m.Submit:
         """What a worker needs to answer it, from the beginning or from where another one was."""
@@ -198,6 +205,7 @@ class Session:
             loras=loras,
             client_request_id=self.request.client_request_id,
         )
+        self.receipt = receipt
         reason = "deadline" if self.is_cut_by_deadline and end.reason == "cancelled" else end.reason
         self._push(Finished(reason, end.stop, receipt, is_ranking))
         self.outcome = reason

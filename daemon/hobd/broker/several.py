@@ -15,19 +15,23 @@ from dataclasses import replace
 
 import msgspec
 
-from hobd.broker.broker import Broker
+from hobd.broker.broker import Broker, OnEnd
 from hobd.broker.request import Event, Finished, Receipt, Request, TokenDelta, ToolCallDelta
 
 
 @asynccontextmanager
-async def answers(broker: Broker, request: Request) -> AsyncIterator[AsyncGenerator[Event, None]]:
+async def answers(
+    broker: Broker, request: Request, on_end: OnEnd | None = None
+) -> AsyncIterator[AsyncGenerator[Event, None]]:
     """The events of a request's answers; leaving the block early cancels all of them.
+
+    `on_end` is told of each session when it is over.
 
     Raises:
         Draining, Busy, ModelNotFound, ModelUnusable: at once, before anything was started.
     """
     async with AsyncExitStack() as stack:
-        sessions = [await stack.enter_async_context(broker.session(one)) for one in _split(request)]
+        sessions = [await stack.enter_async_context(broker.session(one, on_end)) for one in _split(request)]
         streams = [await stack.enter_async_context(aclosing(session.events())) for session in sessions]
         if len(streams) == 1:
             yield streams[0]

@@ -5,20 +5,24 @@ Read by main.py, which hands each part the values it needs.
 """
 
 from hobd.config.compare import RELOADABLE, changed_keys
+from hobd.config.doors import DoorSettings, Terms
 from hobd.config.load import config_file, decided_by, load
-from hobd.config.schema import Config, Daemon, Engine, Limits, Memory, Models, Network, Security
+from hobd.config.schema import Audit, Config, Daemon, Engine, Limits, Memory, Models, Network, Security
 from hobd.config.write import to_toml
 
 __all__ = [
     "RELOADABLE",
+    "Audit",
     "Config",
     "Daemon",
+    "DoorSettings",
     "Engine",
     "Limits",
     "Memory",
     "Models",
     "Network",
     "Security",
+    "Terms",
     "changed_keys",
     "config_file",
     "decided_by",

@@ -15,6 +15,9 @@ from typing import Any
 import msgspec
 from hob import address
 
+from hobd.config import door_files
+from hobd.config.doors import DoorSettings
+from hobd.config.doors import settings as door_settings
 from hobd.config.keys import Key, Value, all_keys, sections
 from hobd.config.lines import find_line
 from hobd.config.schema import Config
@@ -28,6 +31,7 @@ SYSTEM_POLICY = Path("/etc/hob/policy.toml")
 _ROOT = 0
 _ADDRESSES = frozenset({"HOB_SOCKET", "HOB_CONFIG"})  # places, not settings: hob.address reads them
 _MAX_SHOWN_CHARACTERS = 60
+_DOORS = "doors"
 
 
 def config_file(named: str | None) -> Path | None:
@@ -48,7 +52,13 @@ def load(
     values: dict[str, dict[str, Value]] = {section: {} for section in sections()}
     for where, key, found in _settings(path, environ, overrides, system):
         values[key.section][key.name] = _checked(where, key, found)
-    return msgspec.convert(values, Config)
+    doors = _doors_from_file(path) + _doors_from_folder(path)
+    for index, door in enumerate(doors):
+        if other := next((other for other in doors[:index] if other.name == door.name), None):
+            raise ConfigError(
+                f"{door.source}: door {door.name} is in {other.source} already; keep one of them"
+            )
+    return msgspec.structs.replace(msgspec.convert(values, Config), doors=tuple(doors))
 
 
 def decided_by(
@@ -105,11 +115,37 @@ def _from_file(path: Path | None) -> Iterator[Setting]:
         return
     text = _read(path)
     for section, table in _parse(path, text).items():
+        if section == _DOORS:
+            continue
         if section not in sections() or not isinstance(table, dict):
             raise _not_in_a_section(_place(path, text, section), section)
         for name, found in table.items():
             where = _place(path, text, section, name)
             yield where, _key(where, f"{section}.{name}"), found
+
+
+def _doors_from_file(path: Path | None) -> list[DoorSettings]:
+    """The tables [doors.NAME]."""
+    if path is None:
+        return []
+    text = _read(path)
+    tables = _parse(path, text).get(_DOORS, {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise ConfigError(
+            f"{_place(path, text, _DOORS)}: doors are tables; write [doors.NAME] above their keys"
+        )
+    return [
+        door_settings(_place(path, text, _DOORS, name), name, table, source=str(path))
+        for name, table in tables.items()
+    ]
+
+
+def _doors_from_folder(path: Path | None) -> list[DoorSettings]:
+    """A door in each file, called what the file is called."""
+    return [
+        door_settings(str(file), file.stem, _parse(file, _read(file)), source=str(file))
+        for file in door_files.files(path)
+    ]
 
 
 def _read(path: Path) -> str:

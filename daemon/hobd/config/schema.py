@@ -12,6 +12,8 @@ import msgspec
 from hob import address
 from msgspec import Meta
 
+from hobd.config.doors import DoorSettings
+
 # Not `from __future__ import annotations`: keys.py reads the types, and as text they would cost an eval each.
 
 
@@ -219,6 +221,18 @@ class Limits(Section, frozen=True, kw_only=True):
     ] = 0
 
 
+class Audit(Section, frozen=True, kw_only=True):
+    """The journal of who asked which model, and what became of it; it holds no word of prompts or answers."""
+
+    enabled: Annotated[bool, Meta(description="Keep it; `hob audit` reads it.")] = True
+    max_file_mb: Annotated[
+        int, Meta(ge=1, le=1024, description="A file of more megabytes is followed by a new one.")
+    ] = 8
+    num_files: Annotated[
+        int, Meta(ge=1, le=1000, description="So many files are kept; the oldest goes for a new one.")
+    ] = 4
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of it. `Config()` is what hobd does when told nothing."""
 
@@ -229,3 +243,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     security: Security = Security()
     network: Network = Network()
     limits: Limits = Limits()
+    audit: Audit = Audit()
+    doors: tuple[DoorSettings, ...] = ()  # [doors.NAME] and doors.d; not the owner's

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from hobd.config import door_files
 from hobd.config.keys import Key, all_keys, sections
 from hobd.config.schema import Config, Section
 
@@ -26,6 +27,8 @@ def _lines(config: Config) -> Iterator[str]:
         for key in all_keys().values():
             if key.section == name:
                 yield from _entry(key, getattr(section, key.name))
+    for door in config.doors:
+        yield from ("", *door_files.to_toml(door, f"doors.{door.name}").splitlines())
 
 
 def _entry(key: Key, value: object) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hobd.config.doors import OWNER
 from hobd.door.peer import Peer
 
 
@@ -17,6 +18,14 @@ class Caller:
     pid: int  # for show: 0 if unknown
     executable: str  # for show: empty if unknown
     door: str  # the name of the door it came through
+
+    @property
+    def key(self) -> str:
+        """Whose cached prefixes, fair share and quota its requests use: a user's at a door.
+
+        No key and colon begin another key's domain: a door's name has no colon, nor has a uid.
+        """
+        return OWNER if self.door == OWNER else f"{self.door}:{self.uid}"
 
 
 def caller_from(peer: Peer, *, door: str) -> Caller:

@@ -1,7 +1,8 @@
-"""A door: one listening Unix socket that only its owner can reach, and that no second daemon can take over.
+"""A door: one listening Unix socket that only some can reach, and that no second daemon can take over.
 
-Must never be connectable with a loose mode, not for an instant, and never remove what is not its own.
-Opened by main.py while the process has one thread (the umask belongs to all of them).
+Must never be connectable with a mode looser than asked for, not for an instant, and never remove what is not
+its own. Opened by doorkeeper.py, on the loop's thread alone: the umask belongs to all threads, and is only
+ever made tighter here, so what others write meanwhile is private at worst.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
@@ -20,10 +22,25 @@ from hob.address import MAX_SOCKET_PATH_BYTES
 
 from hobd.errors import DoorError
 
-_DIRECTORY_MODE = 0o700
 _SOCKET_MODE = 0o600
 _BACKLOG = 128
 _PLACE_ELSEWHERE = "set HOB_SOCKET to a path in a directory of your own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who the file system lets come: the socket's mode, and the group it belongs to."""
+
+    mode: int = _SOCKET_MODE
+    gid: int | None = None  # None: the owner's
+
+    @property
+    def directory_mode(self) -> int:
+        """The most that the socket's directory may allow: to pass and to look, never to write."""
+        return {0o600: 0o700, 0o660: 0o750, 0o666: 0o755}[self.mode]
+
+
+PRIVATE = Access()
 
 
 class Door:
@@ -56,17 +73,17 @@ class Door:
         self._lock = -1
 
 
-def open_door(path: Path) -> Door:
-    """Listens at `path`; DoorError if the place is not private or something else serves there."""
+def open_door(path: Path, access: Access = PRIVATE) -> Door:
+    """Listens at `path`; DoorError if others could change the place or something else serves there."""
     path = Path(os.path.abspath(path))
     _check_length(path)
     with _umask(0o077):
-        _prepare_directory(path.parent)
+        _prepare_directory(path.parent, access)
         lock = _lock(path)
         try:
             _clear(path)
-            listener = bind_private(path)
-            return Door(path=path, listener=_listen(listener, path), lock=lock, mode=_SOCKET_MODE)
+            listener = _listen(bind_private(path), path, access)
+            return Door(path=path, listener=listener, lock=lock, mode=access.mode)
         except BaseException:
             os.close(lock)
             raise
@@ -99,10 +116,13 @@ def _check_length(path: Path) -> None:
         )
 
 
-def _prepare_directory(directory: Path) -> None:
+def _prepare_directory(directory: Path, access: Access) -> None:
     """The kernel checks this directory before the socket: its mode is the first wall."""
     try:
-        directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+        is_new = not os.path.lexists(directory)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_new:
+            _give(directory, access.directory_mode, access.gid)
         found = directory.lstat()
     except FileExistsError:
         raise DoorError(f"{directory} is not a directory; {_PLACE_ELSEWHERE}") from None
@@ -114,15 +134,24 @@ def _prepare_directory(directory: Path) -> None:
         raise DoorError(
             f"{directory} belongs to uid {found.st_uid}, not to uid {os.geteuid()}; {_PLACE_ELSEWHERE}"
         )
-    _check_directory_mode(directory, stat.S_IMODE(found.st_mode))
+    _check_directory_mode(directory, stat.S_IMODE(found.st_mode), access)
 
 
-def _check_directory_mode(directory: Path, mode: int) -> None:
-    if not mode & 0o077:
+def _check_directory_mode(directory: Path, mode: int, access: Access) -> None:
+    if not mode & 0o077 & ~access.directory_mode:
         return
     # A sticky directory is one that everybody shares, like /tmp: closing it would break the system.
-    remedy = _PLACE_ELSEWHERE if mode & stat.S_ISVTX else f"run `chmod 700 {quote(str(directory))}`"
-    raise DoorError(f"{directory} has mode {mode:04o}, so others could reach the door; {remedy}")
+    chmod = f"run `chmod {access.directory_mode:o} {quote(str(directory))}`"
+    remedy = _PLACE_ELSEWHERE if mode & stat.S_ISVTX else chmod
+    could = "reach" if access.mode == _SOCKET_MODE else "reach or replace"
+    raise DoorError(f"{directory} has mode {mode:04o}, so others could {could} the door; {remedy}")
+
+
+def _give(path: Path, mode: int, gid: int | None) -> None:
+    """The group first: with the mode it would belong to another one for a moment."""
+    if gid is not None:
+        os.chown(path, -1, gid, follow_symlinks=False)
+    os.chmod(path, mode)
 
 
 def _lock(path: Path) -> int:
@@ -175,11 +204,17 @@ def _clear(path: Path) -> None:
 def _answers(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
+        # EPERM: the daemon serves already, and must not connect to anything. No hobd is there, since it would
+        # hold the lock, and nobody else can write to the directory.
         # EAGAIN (its backlog is full), EPROTOTYPE (another kind of socket) and the like: somebody is there.
-        return probe.connect_ex(os.fspath(path)) not in (errno.ECONNREFUSED, errno.ENOENT)
+        return probe.connect_ex(os.fspath(path)) not in (
+            errno.ECONNREFUSED,
+            errno.ENOENT,
+            errno.EPERM,
+        )
 
 
-def _listen(listener: socket.socket, path: Path) -> socket.socket:
+def _listen(listener: socket.socket, path: Path, access: Access) -> socket.socket:
     try:
         found = path.lstat()
         if not stat.S_ISSOCK(found.st_mode) or stat.S_IMODE(found.st_mode) != _SOCKET_MODE:
@@ -187,7 +222,16 @@ def _listen(listener: socket.socket, path: Path) -> socket.socket:
                 f"{path} has mode {stat.S_IMODE(found.st_mode):04o} instead of {_SOCKET_MODE:04o} on this "
                 f"file system; {_PLACE_ELSEWHERE}"
             )
+        if access != PRIVATE:
+            _give(path, access.mode, access.gid)
         listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        path.unlink(missing_ok=True)
+        raise DoorError(
+            f"{path} could not be given mode {access.mode:04o} and its group ({error.strerror}); "
+            "name a group that you are in"
+        ) from None
     except BaseException:
         listener.close()
         path.unlink(missing_ok=True)

@@ -46,6 +46,7 @@ class Limits(Value, frozen=True):
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
     logprobs: int | None = None
+    max_context_tokens: int | None = None  # prompt and answer; None: as many as the model's context
 
 
 class Lora(Value, frozen=True):

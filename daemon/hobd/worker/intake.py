@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from hobd.wire import messages as m
+from hobd.worker import room
 from hobd.worker.adapters import Adapters
 from hobd.worker.answer import Answer
 from hobd.worker.attesting import attested
@@ -135,14 +136,14 @@ class Intake:
             prepared.tokens,
             generated=told,
             priority=request.priority,
-            max_tokens=limits.max_tokens,
+            max_tokens=room.most_tokens(self._engine.facts.context_tokens, limits, len(prepared.tokens)),
             ignore_eos=limits.ignore_eos,
             domain=domain_of(variant, request.domain),
             caller=request.caller,
             variant=variant,
             views=prepared.views,
         )
-        if len(sequence.tokens) > self._preparing.available:
+        if len(sequence.tokens) > room.available(self._engine.facts.context_tokens, limits):
             raise Refusal("InvalidRequest", "the answer to be resumed is as long as the context already")
         if self._engine.facts.speculates:
             sequence.lookup = Lookup(sequence.tokens)

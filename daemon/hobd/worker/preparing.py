@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from hobd.wire import messages as m
+from hobd.worker import room
 from hobd.worker.conversation import Conversation, messages_of
 from hobd.worker.engine import Engine
 from hobd.worker.gallery import Gallery, Laid, views_of
@@ -21,9 +22,6 @@ from hobd.worker.infill import INSTRUCTION, lay_out, question
 from hobd.worker.refusal import Refusal
 from hobd.worker.template import template_digest
 from hobd.worker.views import View
-
-# Room for an answer that truncation leaves when the request does not say how much it wants.
-_ROOM_FOR_ANSWER = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +56,27 @@ class Preparing:
             tokens = list(prompt.ids)
         else:
             least = self._engine.least_tokens(prompt.text)
-            if least > self.available and request.truncation != "keep_end":
-                raise self._too_long(least)
+            if least > self._available(request) and request.truncation != "keep_end":
+                raise self._too_long(least, request)
             tokens = self._tokenize(prompt.text, True, prompt.parse_special)
         return self._fit_raw(tokens, request)
 
     def _fit_raw(self, tokens: list[int], request: m.Submit) -> Prepared:
-        if len(tokens) <= self.available:
+        if len(tokens) <= self._available(request):
             return Prepared(tokens, 0, "")
         if request.truncation != "keep_end":
-            raise self._too_long(tokens)
+            raise self._too_long(tokens, request)
         kept = self._target(request)
         return Prepared(tokens[-kept:], len(tokens) - kept, "")
 
     def _prepare_chat(self, prompt: m.ChatPrompt, request: m.Submit) -> Prepared:
         messages = messages_of(prompt)
         laid = self._gallery.lay_out(prompt.media)
-        text, whole = self._render(prompt, messages, laid)
-        if isinstance(whole, list) and len(whole) <= self.available:
+        text, whole = self._render(prompt, messages, laid, self._available(request))
+        if isinstance(whole, list) and len(whole) <= self._available(request):
             return Prepared(whole, 0, self._template_sha256, text=text, views=views_of(whole, laid))
         if request.truncation != "drop_oldest_messages":
-            raise self._too_long(whole)
+            raise self._too_long(whole, request)
         # The system prompt and the last message always stay; how many of the oldest others must go?
         first = next(
             (i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages)
@@ -87,13 +85,15 @@ class Preparing:
 
         def tokens_without(num_dropped: int) -> list[int] | int:
             kept = messages[:first] + messages[first + num_dropped :]
-            return self._render(prompt, kept, laid)[1]
+            return self._render(prompt, kept, laid, self._available(request))[1]
 
         candidates = range(1, len(messages) - first)
         found = bisect.bisect_left(candidates, True, key=lambda n: _number(tokens_without(n)) <= target)
         kept = tokens_without(min(found + 1, len(candidates)))
-        if not isinstance(kept, list) or len(kept) > self.available:  # the last message alone does not fit
-            raise self._too_long(kept)
+        if not isinstance(kept, list) or len(kept) > self._available(
+            request
+        ):  # the last message alone does not fit
+            raise self._too_long(kept, request)
         num_dropped = _number(whole) - len(kept)
         return Prepared(kept, num_dropped, self._template_sha256, text=text, views=views_of(kept, laid))
 
@@ -137,12 +137,12 @@ class Preparing:
         return replace(prepared, notices=[notice])
 
     def _render(
-        self, prompt: m.ChatPrompt, messages: list[dict[str, Any]], laid: Sequence[Laid]
+        self, prompt: m.ChatPrompt, messages: list[dict[str, Any]], laid: Sequence[Laid], most: int
     ) -> tuple[str, list[int] | int]:
         """Text and tokens; of a text that cannot fit only how many those are at least."""
         rendering = self._conversation.render(prompt, messages, laid)
         least = self._engine.least_tokens(rendering.text) if not laid else 0
-        return rendering.text, least if least > self.available else self._conversation.tokens(rendering)
+        return rendering.text, least if least > most else self._conversation.tokens(rendering)
 
     def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         return self._engine.tokenize(text, add_special=add_special, parse_special=parse_special)
@@ -150,25 +150,18 @@ class Preparing:
     # ------------------------------------------------------------------ limits
 
     @property
-    def available(self) -> int:
-        """Tokens a prompt may have: one place of the context is the answer's first token."""
-        return self._engine.facts.context_tokens - 1
+    def _context_tokens(self) -> int:
+        return self._engine.facts.context_tokens
+
+    def _available(self, request: m.Submit) -> int:
+        return room.available(self._context_tokens, request.limits)
 
     def _target(self, request: m.Submit) -> int:
-        """How long a truncated prompt may be, so that the answer has room too."""
-        room = min(request.limits.max_tokens or _ROOM_FOR_ANSWER, self._engine.facts.context_tokens // 2)
-        return max(1, self._engine.facts.context_tokens - room)
+        return room.target(self._context_tokens, request.limits)
 
-    def _too_long(self, tokens: list[int] | int) -> Refusal:
-        needed = _number(tokens)
-        least = "" if isinstance(tokens, list) else "at least "
-        return Refusal(
-            "PromptTooLong",
-            f"the prompt has {least}{needed} tokens and the model's context has room for {self.available}; "
-            "shorten it, or name a truncation strategy",
-            needed=needed,
-            available=self.available,
-        )
+    def _too_long(self, tokens: list[int] | int, request: m.Submit) -> Refusal:
+        at_least = isinstance(tokens, int)
+        return room.too_long(self._context_tokens, request.limits, _number(tokens), at_least=at_least)
 
     def check_tokens(self, tokens: list[int]) -> None:
         """Raises Refusal for one that the model has not."""

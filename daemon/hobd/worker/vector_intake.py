@@ -12,6 +12,7 @@ from hobd.wire import messages as m
 from hobd.worker.embed import Item, split
 from hobd.worker.engine import Engine
 from hobd.worker.refusal import Refusal
+from hobd.worker.room import check_item
 from hobd.worker.vector_job import QUERY, VectorJob, Wish
 
 
@@ -26,6 +27,7 @@ def vector_job(request: m.Submit, engine: Engine) -> VectorJob:
         wish, items = Wish(pooling="last", is_ranking=True), list(_pairs(request.id, prompt, engine))
     else:
         wish, items = _similarities(request.id, prompt, engine)
+    check_item(request.limits, max(len(item.tokens) for item in items))
     told = frozenset(request.resume.tokens) if request.resume else frozenset()
     num_tokens = sum(len(item.tokens) for item in items)
     todo = [item for item in items if item.input not in told]

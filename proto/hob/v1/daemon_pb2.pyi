@@ -161,18 +161,26 @@ class MemoryPressure(_message.Message):
     def __init__(self, yields: _Optional[_Union[MemoryYield, str]] = ..., source: _Optional[str] = ..., num_alarms: _Optional[int] = ...) -> None: ...
 
 class Door(_message.Message):
-    __slots__ = ("name", "path", "mode", "owner_uid", "num_connections")
+    __slots__ = ("name", "path", "mode", "owner_uid", "num_connections", "grants", "users", "group", "source")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     OWNER_UID_FIELD_NUMBER: _ClassVar[int]
     NUM_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     name: str
     path: str
     mode: int
     owner_uid: int
     num_connections: int
-    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., mode: _Optional[int] = ..., owner_uid: _Optional[int] = ..., num_connections: _Optional[int] = ...) -> None: ...
+    grants: str
+    users: _containers.RepeatedScalarFieldContainer[str]
+    group: str
+    source: str
+    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., mode: _Optional[int] = ..., owner_uid: _Optional[int] = ..., num_connections: _Optional[int] = ..., grants: _Optional[str] = ..., users: _Optional[_Iterable[str]] = ..., group: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
 
 class WatchEventsRequest(_message.Message):
     __slots__ = ()
@@ -299,7 +307,7 @@ class DrainResponse(_message.Message):
     def __init__(self, num_finished: _Optional[int] = ..., num_ended: _Optional[int] = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
-    __slots__ = ("code", "model", "request_id", "suggestions", "needed_tokens", "available_tokens", "retry_after_ms")
+    __slots__ = ("code", "model", "request_id", "suggestions", "needed_tokens", "available_tokens", "retry_after_ms", "door", "rule")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
@@ -307,6 +315,8 @@ class ErrorDetail(_message.Message):
     NEEDED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_TOKENS_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    DOOR_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
     code: ErrorCode
     model: str
     request_id: str
@@ -314,4 +324,6 @@ class ErrorDetail(_message.Message):
     needed_tokens: int
     available_tokens: int
     retry_after_ms: int
-    def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., model: _Optional[str] = ..., request_id: _Optional[str] = ..., suggestions: _Optional[_Iterable[str]] = ..., needed_tokens: _Optional[int] = ..., available_tokens: _Optional[int] = ..., retry_after_ms: _Optional[int] = ...) -> None: ...
+    door: str
+    rule: str
+    def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., model: _Optional[str] = ..., request_id: _Optional[str] = ..., suggestions: _Optional[_Iterable[str]] = ..., needed_tokens: _Optional[int] = ..., available_tokens: _Optional[int] = ..., retry_after_ms: _Optional[int] = ..., door: _Optional[str] = ..., rule: _Optional[str] = ...) -> None: ...

@@ -6,11 +6,11 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from hob.v1 import daemon_pb2, inference_pb2, models_pb2
+from hob.v1 import daemon_pb2, doors_pb2, inference_pb2, models_pb2
 from hob_client import events, reading
 from hob_client.errors import InternalError
 
-MODULES = (inference_pb2, models_pb2, daemon_pb2)
+MODULES = (inference_pb2, models_pb2, daemon_pb2, doors_pb2)
 
 
 def message_type(name: str) -> Any:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from hob.v1 import daemon_pb2, models_pb2
+from hob.v1 import daemon_pb2, doors_pb2, models_pb2
 from hob.v1 import inference_pb2 as pb
-from hobd.api import convert, convert_texts
+from hobd.api import convert, convert_texts, doors
 from hobd.config import Config
 from hobd.errors import InvalidRequest, NotSupported
 
@@ -78,6 +78,14 @@ def embed(**fields: Any) -> pb.EmbedRequest:
 
 def rerank(**fields: Any) -> pb.RerankRequest:
     return pb.RerankRequest(**({"query": "a", "documents": ["a"]} | fields))
+
+
+def door(**fields: Any) -> doors_pb2.AddDoorRequest:
+    return doors_pb2.AddDoorRequest(settings=doors_pb2.DoorSettings(**({"name": "a"} | fields)))
+
+
+def terms(**fields: Any) -> doors_pb2.AddDoorRequest:
+    return door(terms=doors_pb2.DoorTerms(**fields))
 
 
 DOMAIN = models_pb2.ForgetCacheRequest(cache_domain="x" * 257)
@@ -182,6 +190,25 @@ BEYOND: dict[str, tuple[Any, str]] = {
         models_pb2.LoadModelRequest(keep_alive_seconds=31_536_001),
         "keep_alive_seconds must be from 0 to 31536000",
     ),
+    "DoorSettings.name": (door(name="a" * 33), "must be 1 to 32"),
+    "DoorSettings.path": (door(path="/" * 4097), "doors.a.path must be"),
+    "DoorSettings.mode": (door(mode=0o777), 'doors.a.mode must be "0600"'),
+    "DoorSettings.group": (door(group="x" * 257), "doors.a.group must be"),
+    "DoorSettings.users": (door(users=[str(uid) for uid in range(257)]), "doors.a.users has 257"),
+    "DoorTerms.operations": (terms(operations=["own"]), "doors.a.operations must be"),
+    "DoorTerms.models": (terms(models=["x"] * 257), "doors.a.models must be"),
+    "DoorTerms.best_class": (terms(best_class=77), "best_class 77"),
+    "DoorTerms.max_concurrent": (terms(max_concurrent=1 << 31), "doors.a.max_concurrent must be"),
+    "DoorTerms.tokens_per_minute": (terms(tokens_per_minute=1 << 31), "doors.a.tokens_per_minute must be"),
+    "DoorTerms.max_context_tokens": (terms(max_context_tokens=1 << 31), "doors.a.max_context_tokens must"),
+    "DoorTerms.max_tokens": (terms(max_tokens=1 << 31), "doors.a.max_tokens must be"),
+    "DoorTerms.system_prompt": (terms(system_prompt="x" * 65537), "doors.a.system_prompt must be"),
+    "TestDoorRequest.rpc": (doors_pb2.TestDoorRequest(rpc="x"), "operation must be infer, observe"),
+    "TestDoorRequest.operation": (doors_pb2.TestDoorRequest(operation="x"), "operation must be infer,"),
+    "TestDoorRequest.priority_class": (
+        doors_pb2.TestDoorRequest(rpc="Chat", priority_class=77),
+        "priority_class 77",
+    ),
 }
 #: Bounded where no conversion sees it; what names the test that shows it.
 ELSEWHERE = {
@@ -190,6 +217,10 @@ ELSEWHERE = {
     "TokenizeRequest.text": "tests/model/test_odd_requests.py",
     "DetokenizeRequest.ids": "tests/model/test_odd_requests.py",
     "DrainRequest.deadline_ms": "at most 49 days, after which the daemon ends as it would anyway",
+    "RemoveDoorRequest.name": "the name of a door that there is, or a refusal that shows 64 characters",
+    "TestDoorRequest.door": "the same",
+    "TestDoorRequest.uid": "every number of 32 bits is one",
+    "TestDoorRequest.max_tokens": "nothing is asked, so every number is answered",
 }
 CONVERSIONS = {
     pb.GenerateRequest: convert.generate_request,
@@ -198,12 +229,14 @@ CONVERSIONS = {
     pb.EmbedRequest: convert_texts.embed_request,
     pb.RerankRequest: convert_texts.rerank_request,
     models_pb2.ForgetCacheRequest: convert.forget_request,
+    doors_pb2.AddDoorRequest: doors.door_settings,
+    doors_pb2.TestDoorRequest: doors.trial,
     models_pb2.LoadModelRequest: lambda request, config: convert.keep_alive(request),
 }
 
 
 def requests() -> Iterator[Descriptor]:
-    for file in (pb, models_pb2, daemon_pb2):
+    for file in (pb, models_pb2, daemon_pb2, doors_pb2):
         for service in file.DESCRIPTOR.services_by_name.values():
             yield from (method.input_type for method in service.methods)
 
