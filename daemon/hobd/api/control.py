@@ -78,6 +78,9 @@ class DaemonService(DaemonServiceBase):
                 pool_limit_bytes=broker.loading.vault.pool.limit_bytes,
                 memory_pressure=render_status.memory_pressure(broker.yielding),
                 spare_worker_pid=broker.loading.spare.pid,
+                trips=map(render_status.trip, broker.loading.trips.each()),
+                tripwire=broker.loading.trips.policy if broker.loading.trips.hears else "",
+                num_trips=broker.loading.trips.num_total,
             )
         )
 
