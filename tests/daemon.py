@@ -28,6 +28,7 @@ class RunningDaemon:
         self.socket = home / "run" / "hob.sock"
         self.log_path = home / "hobd.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.may_trip = False  # whether workers try what they may not
         self.budget_bytes: int | None = None  # memory for models; set it before `start`
         self.has_walls = True  # of the daemon's own; set it before `start`
         self.alarms = Path(os.devnull)  # where it hears that the machine is short of memory
@@ -119,6 +120,12 @@ class RunningDaemon:
                 self.process.kill()
                 self.process.wait()
                 raise
+            self._assert_nothing_tripped()
+
+    def _assert_nothing_tripped(self) -> None:
+        """All that workers do in earnest is allowed to them."""
+        if not self.may_trip:
+            assert [line for line in self.log.splitlines() if "event=tripwire" in line] == []
 
 
 def await_true(condition: object, what: str, seconds: float = 10) -> None:

@@ -123,6 +123,8 @@ class Resident:
     num_leases: int  # requests that use it, or wait for its load
     leaves_for: str  # the model that waits for its room; empty for none
     kept_until: datetime | None  # as keep-alives ask
+    num_trips: int  # attempts of its worker at what the sandbox forbids
+    trips: str  # the same in words
     shrunk: str  # what it got less of than was configured, so that it fits
 
 

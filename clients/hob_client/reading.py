@@ -48,6 +48,7 @@ _VALUES: dict[str, type[Any]] = {
     "MemoryPressure": states.MemoryPressure,
     "Memory": states.Memory,
     "Waiting": states.Waiting,
+    "Trip": states.Trip,
     "GetStatusResponse": states.Status,
     "WatchEventsResponse": states.Happening,
     "Evidence": states.Evidence,

@@ -81,6 +81,17 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trip:
+    """All attempts at one system call by workers of one model, which the kernel refused."""
+
+    model: str
+    sha256: str
+    call: str
+    count: int
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The daemon about itself."""
 
@@ -107,6 +118,9 @@ class Status:
     offline: bool  # clients that could use a network must not
     offline_decided_by: str
     loading_models: tuple[str, ...]
+    trips: tuple[Trip, ...] = ()
+    tripwire: str = ""  # what follows a trip: record, stop or quarantine; empty: nothing is heard
+    num_trips: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

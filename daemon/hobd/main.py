@@ -29,6 +29,7 @@ from hobd.broker.devices import SystemDevices
 from hobd.broker.loading import Loading
 from hobd.broker.needs import Needs
 from hobd.broker.supervisor import PythonSpawner
+from hobd.broker.trips import Trips
 from hobd.broker.vault import Vault
 from hobd.broker.yielding import Yielding
 from hobd.config import RELOADABLE, Config, changed_keys, config_file, decided_by, load, to_toml
@@ -42,6 +43,7 @@ from hobd.sandbox import enter
 from hobd.sandbox.failure import SandboxError
 from hobd.store.catalog import Catalog
 from hobd.store.digest import DigestMemory
+from hobd.store.quarantine import Quarantine
 from hobd.store.quirks import Quirks
 
 if TYPE_CHECKING:
@@ -196,13 +198,16 @@ class _Daemon:
             await broker.loading.spare.keep(lambda: _quiet(broker))
 
     def _broker(self) -> Broker:
-        state = address.state_dir()
+        state, security = address.state_dir(), self._config.security
+        quarantine = Quarantine(state / "quarantine.json")
         loading = Loading(
-            spawner=PythonSpawner(sandbox=self._config.security.sandbox, module=self._worker),
+            spawner=PythonSpawner(sandbox=security.sandbox, module=self._worker),
             quirks=Quirks(state / "quirks.json"),
             digests=DigestMemory(state / "digests.json"),
             vault=Vault(self._config.memory.pool_mb * 1_000_000),
             appraiser=self._appraiser,
+            trips=Trips(security.tripwire, quarantine, hears=security.sandbox != "none"),
+            quarantine=quarantine,
         )
         return Broker(
             config=self._config,

@@ -5,6 +5,7 @@ The model file's first line scripts it: `ok`, `unusable`, `memory`; `segv-in-pro
 `leave-dying`, `leave-hanging` and `leave-lying` misbehave when they hand over what they computed.
 `listens` has a TCP listener, `opens` a file, `shows` its memory; `boasts` says that all holds, `mute` says
 nothing.
+`trip` tries what no worker may when it loads, `trip-late` when it answers.
 `slow` takes its time; `poison` and `breach` too, and a prompt with a POISON in it kills them or makes them
 break the contract.
 Started by tests through PythonSpawner(module=(path of this file,)).
@@ -12,6 +13,7 @@ Started by tests through PythonSpawner(module=(path of this file,)).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -28,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from hobd.sandbox import enter, hygiene, selftest
 from hobd.wire import messages as m
 from hobd.wire.framing import encode
+from hobd.worker.bell import Bell
 from hobd.worker.darkroom import start_darkroom
 from hobd.worker.embedder import Span
 from hobd.worker.engine import Settings, Slice
@@ -40,12 +43,16 @@ from tests.fakes.engine import POISON, FakeEngine, load_fake
 def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> FakeEngine:
     behaviour = script(model_fd)
     if behaviour == "segv-while-loading":
-        os.kill(os.getpid(), signal.SIGSEGV)
+        signal.raise_signal(signal.SIGSEGV)
     engine = load_fake(model_fd, settings, progress)
     if behaviour == "segv-in-probe" and not settings.degraded:
-        engine.in_decode = lambda slices: os.kill(os.getpid(), signal.SIGSEGV)
+        engine.in_decode = lambda slices: signal.raise_signal(signal.SIGSEGV)
     if behaviour in BREACHES:
         BREACHES[behaviour]()
+    if behaviour == "trip":
+        trip()
+    if behaviour == "trip-late":
+        engine.in_decode = lambda slices: trip() if len(slices[0].tokens) > 1 else None  # no probe
     if behaviour == "slow":
         engine.in_decode = engine.embedder.in_compute = slow_down
     if behaviour.startswith("leave-"):
@@ -85,6 +92,19 @@ BREACHES: dict[str, Callable[[], object]] = {
 }
 
 
+def trip() -> None:
+    """What code that a file brought along would try first."""
+    attempts = (
+        lambda: socket.socket(socket.AF_INET),
+        lambda: os.open("/etc/passwd", os.O_RDONLY),
+        lambda: os.kill(os.getppid(), signal.SIGKILL),
+    )
+    for attempt in attempts:
+        with contextlib.suppress(OSError):
+            attempt()
+            raise AssertionError("it was let")
+
+
 def slow_down(work: Sequence[Slice] | Sequence[Span]) -> None:
     time.sleep(0.02)
 
@@ -92,7 +112,7 @@ def slow_down(work: Sequence[Slice] | Sequence[Span]) -> None:
 def leave(behaviour: str) -> NoReturn:
     """What there is to keep is stowed when the worker has been told to go."""
     if behaviour == "leave-dying":
-        os.kill(os.getpid(), signal.SIGSEGV)
+        signal.raise_signal(signal.SIGSEGV)
     if behaviour == "leave-lying":
         lie = encode(m.Kept(1 << 39, 1 << 20, 20, "owner:"))
         os.write(int(sys.argv[sys.argv.index("--wire-fd") + 1]), lie)
@@ -104,7 +124,7 @@ def swallow(slices: Sequence[Slice], behaviour: str) -> None:
     slow_down(slices)
     if any(ord(POISON) in piece.tokens for piece in slices):
         if behaviour == "poison":
-            os.kill(os.getpid(), signal.SIGSEGV)
+            signal.raise_signal(signal.SIGSEGV)
         os.write(int(sys.argv[sys.argv.index("--wire-fd") + 1]), struct.pack("<I", 5) + b"\xc1junk")
         time.sleep(30)
 
@@ -126,8 +146,11 @@ def misbehave(sock: socket.socket, behaviour: str) -> None:
 def main(argv: list[str]) -> None:
     arguments = dict(zip(argv[::2], argv[1::2], strict=True))
     hygiene.die_with_parent(int(arguments["--parent"]))
-    sandbox = "none" if arguments["--sandbox"] == "none" else str(enter.enter_worker())
-    renderer = start_renderer()
+    confinement, bell = enter.UNCONFINED, None
+    if arguments["--sandbox"] != "none":
+        confinement = enter.enter_worker()
+        bell = Bell(socket.socket(fileno=int(arguments["--bell-fd"])), confinement)
+    renderer = start_renderer(bell)
     sock = socket.socket(fileno=int(arguments["--wire-fd"]))
 
     def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> FakeEngine:
@@ -139,9 +162,11 @@ def main(argv: list[str]) -> None:
         sock,
         load=load,
         renderer=renderer,
-        darkroom=start_darkroom(),
+        darkroom=start_darkroom(bell),
+        bell=bell,
+        foresee=lambda has_projector: True,
         engine_build="fake engine 1",
-        sandbox=sandbox,
+        confinement=confinement,
     )
 
 

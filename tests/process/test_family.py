@@ -54,7 +54,7 @@ def test_process_that_is_gone_takes_nothing() -> None:
 def test_family_is_gone_when_the_last_of_it_is(parent: subprocess.Popen[str]) -> None:
     async def end() -> list[Path]:
         whole = Family(parent.pid)
-        children = [Path(f"/proc/{pid}/status") for pid in family._children(parent.pid)]
+        children = [Path(f"/proc/{pid}/status") for pid in family.children(parent.pid)]
         parent.kill()  # its child goes on reading, until it is ended
         await whole.gone()
         return children

@@ -26,12 +26,13 @@ class Born:
     def __init__(self, model: Path, *program: str) -> None:
         self.sock, theirs = socket.socketpair()
         self.sock.settimeout(20)
+        self.bell, their_bell = socket.socketpair()
         self._model = model
-        with theirs:
-            wire = theirs.fileno()
-            command = [sys.executable, "-I", *program, "--wire-fd", str(wire)]
+        with theirs, their_bell:
+            wire, bell = theirs.fileno(), their_bell.fileno()
+            command = [sys.executable, "-I", *program, "--wire-fd", str(wire), "--bell-fd", str(bell)]
             command += ["--parent", str(os.getpid()), "--sandbox", "enforce"]
-            self.process = subprocess.Popen(command, pass_fds=(wire,), stderr=subprocess.PIPE, cwd="/")
+            self.process = subprocess.Popen(command, pass_fds=(wire, bell), stderr=subprocess.PIPE, cwd="/")
         self._reader = FrameReader(of_worker=True)
         self._heard: list[m.Message] = []
 
@@ -58,6 +59,7 @@ class Born:
 
     def end(self) -> None:
         self.sock.close()
+        self.bell.close()
         self.process.kill()
         self.process.communicate()
 

@@ -121,7 +121,9 @@ def _threads(resident: Resident) -> str:
 def _note(resident: Resident) -> str:
     restarts = f"{resident.num_restarts} restarts" if resident.num_restarts else ""
     template = "template overridden" if resident.template_overridden else ""
+    tripped = f"tripped the sandbox: {resident.trips}" if resident.num_trips else ""
     notes = (
+        tripped,
         resident.degraded,
         resident.shrunk,
         describe_draft(resident),

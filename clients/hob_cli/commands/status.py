@@ -12,6 +12,7 @@ import click
 from hob_cli.connection import Connection
 from hob_cli.options import connection_options
 from hob_cli.render import age, print_json, print_table, record, size
+from hob_cli.terminal import visible
 
 if TYPE_CHECKING:
     from hob_client.states import Door, Status
@@ -42,6 +43,7 @@ def _rows(status: Status) -> list[tuple[str, str]]:
         ("pressure", _pressure(status)),
         ("kept", _pool(status)),
         ("confinement", status.confinement or "-"),
+        ("tripwire", _tripwire(status)),
         ("engine", status.engine_build or "-"),
         ("configuration", status.config_path or "defaults"),
         ("models in", status.models_dir or "-"),
@@ -53,6 +55,16 @@ def _door(door: Door) -> str:
         f"{door.name}: {door.path}, mode {door.mode:04o}, owner {door.owner_uid}, "
         f"{door.num_connections} connections, grants {door.grants or 'everything'}"
     )
+
+
+def _tripwire(status: Status) -> str:
+    """What workers tried that the sandbox forbids, and what follows then."""
+    if not status.tripwire:
+        return "off, since workers have no walls"
+    tried = "; ".join(
+        f"{trip.model} tried {trip.call} {trip.count}x, last {age(trip.last_at)} ago" for trip in status.trips
+    )
+    return visible(f"{tried or 'nothing tripped'} (then: {status.tripwire})")
 
 
 def _pressure(status: Status) -> str:

@@ -90,6 +90,9 @@ class DaemonService(DaemonServiceBase):
             memory_pressure=render_status.memory_pressure(broker.yielding),
             offline=broker.config.network.offline,
             offline_decided_by=self._offline_decided_by(),
+            trips=map(render_status.trip, broker.loading.trips.each()),
+            tripwire=broker.loading.trips.policy if broker.loading.trips.hears else "",
+            num_trips=broker.loading.trips.num_total,
         )
         own = [session for session in broker.sessions if session.request.caller == call.caller.key]
         await call.send(discretion.of_status(status, call.grants, self._gate, own))

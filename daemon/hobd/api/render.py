@@ -245,6 +245,8 @@ def resident(tenant: Resident, broker: Broker) -> models_pb2.Resident:
         leaves_for=place.leaves_for,
         kept_until=moment(place.kept_until or None),
         memory=render_memory.resident_lines(tenant),
+        num_trips=tenant.conduct.tripped.total,
+        trips=str(tenant.conduct.tripped),
         shrunk=tenant.plan.shrunk if tenant.plan is not None else "",
     )
 

@@ -10,7 +10,9 @@ from collections.abc import Iterable
 
 from hob.v1 import daemon_pb2, inference_pb2
 
+from hobd.api.render_ledger import timestamp
 from hobd.broker.session import Session
+from hobd.broker.trips import Trip
 from hobd.broker.yielding import Yielding
 from hobd.pressure.ladder import Rung
 
@@ -38,6 +40,16 @@ def classes(sessions: Iterable[Session]) -> list[daemon_pb2.ClassLoad]:
         )
         for priority in sorted({priority for priority, _ in counts})
     ]
+
+
+def trip(trip: Trip) -> daemon_pb2.Trip:
+    return daemon_pb2.Trip(
+        model=trip.model,
+        sha256=trip.sha256,
+        call=trip.call,
+        count=trip.count,
+        last_at=timestamp(trip.last_at),
+    )
 
 
 def memory_pressure(yielding: Yielding) -> daemon_pb2.MemoryPressure:

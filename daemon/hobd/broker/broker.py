@@ -60,6 +60,7 @@ class Broker:
         self.feed = Feed(partial(record, self.audit))
         self.num_requests_served = 0
         self.loading = loading
+        loading.trips.feed = self.feed
         self.yielding = yielding
         self.ids = itertools.count(1)
         self._tasks = Tasks()

@@ -132,6 +132,11 @@ class Course:
     def _take(self, loss: Loss) -> None:
         """Prepares for another worker. Raises when there is to be none."""
         session, model = self._session, self._entry.name
+        if loss.is_condemned:
+            raise errors.ModelUnusable(
+                f"request {session.request_id} was refused: {model} cannot be used, since {loss.how}",
+                model=model,
+            )
         if loss.is_wanted:
             raise errors.WorkerCrashed(
                 f"request {session.request_id} was lost because {loss.how}; ask again, "

@@ -55,6 +55,10 @@ class Link(asyncio.Protocol):
             return  # it has died, and the end of its stream says so
         self._transport.write(frame[sent:])
 
+    def breach(self, reason: str) -> None:
+        """The worker broke the contract by another way than this one."""
+        self._break(reason)
+
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()

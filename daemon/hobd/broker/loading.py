@@ -33,11 +33,13 @@ from hobd.broker.resident import Resident
 from hobd.broker.seal import Binding
 from hobd.broker.spare import SpareWorker
 from hobd.broker.supervisor import Spawner, WorkerProcess, describe_exit
+from hobd.broker.trips import Trips
 from hobd.broker.vault import Vault
 from hobd.config import Config
 from hobd.store.catalog import Entry
 from hobd.store.digest import DigestMemory
 from hobd.store.override import read_override
+from hobd.store.quarantine import Quarantine
 from hobd.store.quirks import Quirks
 from hobd.wire import messages as m
 
@@ -59,8 +61,18 @@ class Loading:
     """How models are loaded; holds no state of any one of them, but for what `vault` keeps sealed."""
 
     def __init__(
-        self, *, spawner: Spawner, quirks: Quirks, digests: DigestMemory, vault: Vault, appraiser: Appraiser
+        self,
+        *,
+        spawner: Spawner,
+        quirks: Quirks,
+        digests: DigestMemory,
+        vault: Vault,
+        appraiser: Appraiser,
+        trips: Trips | None = None,
+        quarantine: Quarantine | None = None,
     ) -> None:
+        self.trips = trips or Trips()
+        self._quarantine = quarantine
         self.spare = SpareWorker(spawner)
         self.vault = vault
         self._num_loading = 0
@@ -76,6 +88,7 @@ class Loading:
         began = time.monotonic()
         with contextlib.ExitStack() as stack, self._at_work():
             files = await open_files(entry, draft, config, self._digests, progress, stack)
+            self._refuse_if_quarantined(entry.name, files.model.sha256 or "")
             plan = await asyncio.to_thread(
                 self._appraiser.plan,
                 entry.name,
@@ -101,6 +114,13 @@ class Loading:
     async def at_rest(self) -> None:
         """Returns when nothing is being loaded."""
         await self._rest.wait()
+
+    def _refuse_if_quarantined(self, model: str, sha256: str) -> None:
+        if self._quarantine is not None and (why := self._quarantine.why(sha256)):
+            raise errors.ModelUnusable(
+                f"{model} is in quarantine, since {why}; `hob models release {model}` lets it load again",
+                model=model,
+            )
 
     @contextlib.contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -176,18 +196,19 @@ class Loading:
                 return await self._meet(spare, job)
         return await self._meet(self._spawner.spawn(), job)
 
-    @staticmethod
-    async def _meet(process: WorkerProcess, job: _Job) -> Resident:
+    async def _meet(self, process: WorkerProcess, job: _Job) -> Resident:
         resident = Resident(
             job.entry.name,
             job.files.model.sha256 or "",
             process,
             job.progress,
             job.config.engine.step_timeout_seconds,
+            self.trips,
         )
         resident.draft, resident.why_no_draft = job.files.draft.name, job.files.draft.problem
         resident.adapters = job.files.adapters.digests
         resident.projector = job.files.projector
+        resident.conduct.projector_fd = job.files.projector.fd
         resident.plan = job.plan
         try:
             await resident.hello()

@@ -47,11 +47,13 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """How a session lost its worker: `how` is half a sentence. `is_wanted`: somebody told it to go."""
+    """How a session lost its worker: `how` is half a sentence. `is_wanted`: somebody told it to go.
+    `is_condemned`: it tried what is forbidden, and there is to be no other."""
 
     how: str
     is_wanted: bool
     verdict: Verdict
+    is_condemned: bool = False
 
 
 class History:

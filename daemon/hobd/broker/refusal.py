@@ -1,4 +1,4 @@
-"""Turns a worker's refusal into an error of ours.
+"""Turns a worker's refusal, of a request or of its load, into an error of ours.
 
 Must believe no class but those a worker may name: anything else is a breach of the contract. Called by
 resident.py.
@@ -34,3 +34,9 @@ def refusal(message: m.Refused, model: str) -> errors.HobError:
         needed_tokens=message.needed_tokens,
         available_tokens=message.available_tokens,
     )
+
+
+def load_failure(message: m.LoadFailed, model: str) -> errors.HobError:
+    if message.kind == "memory":
+        return errors.OutOfMemory(f"{model} does not fit into memory: {message.reason}", model=model)
+    return errors.ModelUnusable(f"{model} cannot be used: {message.reason}", model=model)

@@ -11,17 +11,18 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from hobd import errors
+from hobd.broker.conduct import Conduct
 from hobd.broker.death import WorkerDied
 from hobd.broker.fit import Plan
 from hobd.broker.link import Link
 from hobd.broker.projector import Projector
 from hobd.broker.questions import Question, Questions, R
 from hobd.broker.recovery import Loss
-from hobd.broker.refusal import refusal
+from hobd.broker.refusal import load_failure, refusal
 from hobd.broker.request import AppliedLora
 from hobd.broker.session import Session
 from hobd.broker.supervisor import WorkerProcess, describe_exit
+from hobd.broker.trips import Trips
 from hobd.broker.vault import Handover
 from hobd.broker.watchdog import Watchdog
 from hobd.wire import messages as m
@@ -41,6 +42,7 @@ class Resident:
         process: WorkerProcess,
         on_progress: Callable[[str, float], None],
         step_timeout_seconds: float,
+        trips: Trips | None = None,
     ) -> None:
         self.model = model
         self.sha256 = sha256
@@ -66,6 +68,7 @@ class Resident:
         self._on_progress = on_progress
         self._adapter = 0  # the last one that the worker began to read
         self._link = Link(process.sock, self._on_message, self._on_broken)
+        self.conduct = Conduct(model, sha256, process, trips or Trips(), self._link)
         self._broken = asyncio.Event()
         self._broken_reason = ""
         self._stop_reason = ""
@@ -150,12 +153,14 @@ class Resident:
                 await self._broken.wait()
         except TimeoutError:
             self._link.close()
+        self.conduct.end(status)
         if self.handover is not None:
-            self.handover.end(is_sound=bool(self._stop_reason) and not self._broken_reason)
+            is_faulty = self._broken_reason or self.conduct.tripped.total
+            self.handover.end(is_sound=bool(self._stop_reason) and not is_faulty)
         how = self._stop_reason or self._hang or f"its worker was {describe_exit(status)}"
         if self._broken_reason:
             how = f"its worker broke the contract ({self._broken_reason}) and was killed"
-        self._lose_all(how)
+        self._lose_all(self.conduct.condemnation or how)
         return status
 
     async def stop(self, reason: str) -> None:
@@ -272,9 +277,11 @@ class Resident:
             case m.LoadingProjector() | m.LoadingDraft():
                 self._on_progress("loading", 0.0)
             case m.Ready():
+                self.conduct.require_enclosed()
+                self.sandbox = message.sandbox
                 self._ready.set_result(message)
             case m.LoadFailed():
-                self._on_load_failed(message)
+                self._ready.set_exception(load_failure(message, self.model))
 
     def _on_step(self, step: m.Step) -> None:
         sessions, now = self._sessions, time.monotonic()
@@ -307,15 +314,6 @@ class Resident:
             raise WireError("a Kept that nobody asked for")
         self.handover.note(message)
 
-    def _on_load_failed(self, message: m.LoadFailed) -> None:
-        if message.kind == "memory":
-            error: errors.HobError = errors.OutOfMemory(
-                f"{self.model} does not fit into memory: {message.reason}", model=self.model
-            )
-        else:
-            error = errors.ModelUnusable(f"{self.model} cannot be used: {message.reason}", model=self.model)
-        self._ready.set_exception(error)
-
     # ------------------------------------------------------------------ endings
 
     def _on_broken(self, reason: str) -> None:
@@ -337,6 +335,7 @@ class Resident:
         if not future.done():
             future.cancel()
             status = await self.process.wait()
+            self.conduct.end(status).require_good()
             raise WorkerDied(status, self._link.phase, self._broken_reason, self._adapter)
         return future.result()
 
@@ -346,5 +345,5 @@ class Resident:
         num_at_work = sum(session.history.is_at_work for session in sessions) + len(self._questions)
         for session in sessions:
             verdict = session.history.lose(now, is_alone=num_at_work == 1)
-            session.lose(Loss(how, is_wanted=bool(self._stop_reason), verdict=verdict))
+            session.lose(Loss(how, bool(self._stop_reason), verdict, bool(self.conduct.condemnation)))
         self._questions.lose_all(how)

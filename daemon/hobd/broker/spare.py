@@ -38,7 +38,7 @@ class SpareWorker:
         """Ends the one there is. `keep` starts another as soon as it is quiet."""
         if (process := self.take()) is not None:
             process.kill()
-            process.sock.close()
+            process.hang_up()
 
     async def keep(self, quiet: Callable[[], Awaitable[None]]) -> None:
         """Starts one whenever there is none and `quiet` returns; one that dies is replaced, ever later."""

@@ -15,25 +15,35 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
+from hobd.broker.tripwire import make_bell
+
 # What a worker sees of our environment: nothing of the user's, and a few settings, each with its reason.
 _WORKER_ENVIRONMENT = {
     "LANG": "C.UTF-8",
     # NumPy's BLAS would start threads that we never use.
     "OPENBLAS_NUM_THREADS": "1",
+    # When llama.cpp gives up it would read /proc and look for a debugger, neither of which it may.
+    "GGML_NO_BACKTRACE": "1",
     # Huge pages for the KV cache: touching 190 MB of it costs 25 ms instead of 125 ms.
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    # One heap for all threads: before glibc shrinks one of a thread's own it asks a file under /proc, which a
+    # worker may not open.
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1",
     # CUDA counts GPUs as the driver does, so that gpu0 is the same one to a worker and to devices.py.
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }
 
 
 class WorkerProcess:
-    """A started worker: its process, and our end of the socket it was born with."""
+    """A started worker: its process, and our ends of the sockets it was born with."""
 
-    def __init__(self, process: subprocess.Popen[bytes], sock: socket.socket) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], sock: socket.socket, bell: socket.socket | None = None
+    ) -> None:
+        """`bell`: over which it says where to hear of what it is refused; one without walls has none."""
         self.pid = process.pid
         self.sock = sock
         self.attesting_until = 0.0  # on the loop's clock
+        self.bell = bell
         self._process = process
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._watch()
@@ -51,6 +61,12 @@ class WorkerProcess:
         """SIGKILL; there is nothing in a worker that needs time to end."""
         if not self._exited.done():
             self._process.kill()
+
+    def hang_up(self) -> None:
+        """Closes our ends, for a worker that nobody has met."""
+        self.sock.close()
+        if self.bell is not None:
+            self.bell.close()
 
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -81,12 +97,14 @@ class PythonSpawner:
 
     def spawn(self) -> WorkerProcess:
         ours, theirs = socket.socketpair()
-        with theirs:
+        bell, their_bell = make_bell()
+        with theirs, their_bell:
             command = [
                 sys.executable,
                 "-I",  # without it a folder called `hobd` in somebody's directory would be imported
                 *self._module,
                 *("--wire-fd", str(theirs.fileno())),
+                *("--bell-fd", str(their_bell.fileno())),
                 *("--parent", str(os.getpid())),
                 *("--sandbox", self._sandbox),
             ]
@@ -94,11 +112,14 @@ class PythonSpawner:
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), their_bell.fileno()),
                 env=_WORKER_ENVIRONMENT,
                 cwd="/",
             )
         ours.setblocking(False)
+        if self._sandbox != "none":
+            return WorkerProcess(process, ours, bell)
+        bell.close()
         return WorkerProcess(process, ours)
 
 

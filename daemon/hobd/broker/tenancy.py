@@ -250,7 +250,7 @@ class Tenancy:
             log.event(kind, level="warning", model=model, pid=pid, status=status)
             self.feed.tell(kind, model=model)
             orders = self.residency.died(model, _now())
-            if self.is_draining and Load(model) in orders:
+            if (self.is_draining or resident.conduct.condemnation) and Load(model) in orders:
                 orders.remove(Load(model))
                 orders += self.residency.failed(model, _now())
         self._obey(orders)

@@ -180,11 +180,19 @@ class Security(Section, frozen=True, kw_only=True):
     """What the kernel is asked to forbid hobd and its workers."""
 
     sandbox: Annotated[
-        Literal["enforce", "none"],
+        Literal["enforce", "no-file-wall", "none"],
         Meta(
-            description="enforce: no confinement, no start. none: run without, and say so in status and log."
+            description="enforce: no confinement, no start. no-file-wall: for kernels without Landlock; a "
+            "worker that loads a model could open your files. none: run without; status and log say so."
         ),
     ] = "enforce"
+    tripwire: Annotated[
+        Literal["record", "stop", "quarantine"],
+        Meta(
+            description="What follows when a worker tries what the sandbox forbids. record: it is told and "
+            "counted. stop: the worker is ended too. quarantine: and the file is not loaded again."
+        ),
+    ] = "record"
 
 
 class Network(Section, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ Called by the first function of each program, before its other imports.
 
 from __future__ import annotations
 
-from hobd.sandbox import hygiene, proof, seccomp
+from hobd.sandbox import hygiene, landlock, libraries, proof, seccomp
 from hobd.sandbox.syscalls import this_machine
 
 _PRIVATE = "private (not dumpable, no core)"
@@ -54,11 +54,29 @@ def forbid_connect(confinement: Confinement) -> Confinement:
     return Confinement(*confinement.mechanisms, "no-connect (seccomp)")
 
 
-def enter_worker() -> Confinement:
-    """Only what it was born with: no socket, program or namespace; SandboxError if a wall does not stand."""
+def enter_worker(*, has_file_wall: bool = True) -> Confinement:
+    """Only what it was born with: no socket, program or namespace, no file but code, or SandboxError.
+
+    Call it while the process has one thread. Without a file wall only where the configuration says so.
+    """
     this_machine()
     hygiene.be_private()
     proof.refuse_network_descriptors()
+    wall = "no file wall"
+    if has_file_wall:
+        wall = landlock.restrict(libraries.rules())
+        proof.require_file_wall()
     seccomp.install(seccomp.worker_filter())
     proof.require(proof.WORKER)
-    return Confinement("no-network, no-sockets, no-exec, no-namespaces (seccomp)", _PRIVATE)
+    return Confinement("no-network, no-sockets, no-exec, no-namespaces (seccomp)", wall, _PRIVATE)
+
+
+def enclose(confinement: Confinement, *, closes_files: bool) -> tuple[Confinement, int]:
+    """For a process that reads hostile bytes from now on: no file is opened and no memory becomes code.
+
+    Returns the listener that is told of each refused call, and answers it: for the broker. SandboxError.
+    """
+    listener = seccomp.install_heard(seccomp.enclosed_filter(closes_files=closes_files))
+    proof.require_heard(listener, proof.ENCLOSED if closes_files else proof.HEARD)
+    closed = "no-files, no-new-code, " if closes_files else ""
+    return Confinement(*confinement.mechanisms, f"{closed}no-signals (seccomp)", "tripwire"), listener

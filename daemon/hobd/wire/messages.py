@@ -198,6 +198,7 @@ class Ready(Message, frozen=True, tag=True):
     hears: bool = False  # takes sounds
     projector_problem: Line = ""  # why the projector that came with it is of no use
     memory: Memory = ()
+    sandbox: Line = ""  # the confinement from now on
 
 
 class LoadFailed(Message, frozen=True, tag=True):

@@ -1,7 +1,8 @@
 """One model, one process, no rights: `python -I -m hobd.worker`, started by the broker's supervisor.
 
 Must be confined before it imports or reads anything that a model file can influence, and must never
-be imported by the owner process. It is born with one descriptor, its wire; files come over that.
+be imported by the owner process. It is born with two descriptors, its wire and its bell; files come over
+the wire.
 """
 
 from __future__ import annotations
@@ -13,23 +14,26 @@ import sys
 def main(argv: list[str]) -> int:
     """Status 0 after a Stop.
 
-    `--wire-fd N --parent PID [--sandbox none]`
+    `--wire-fd N --bell-fd N --parent PID [--sandbox none|no-file-wall]`
     """
     arguments = dict(zip(argv[::2], argv[1::2], strict=True))
+    import socket
+
     from hobd.sandbox import enter, hygiene
 
     hygiene.die_with_parent(int(arguments["--parent"]))
-    sandbox = "none"
-    if arguments.get("--sandbox") != "none":
-        sandbox = str(enter.enter_worker())
+    confinement, bell = enter.UNCONFINED, None
+    if (wanted := arguments.get("--sandbox")) != "none":
+        confinement = enter.enter_worker(has_file_wall=wanted != "no-file-wall")
+        from hobd.worker.bell import Bell
+
+        bell = Bell(socket.socket(fileno=int(arguments["--bell-fd"])), confinement)
 
     # Both fork, so they come before any thread; and before the engine, so that the children stay small.
     from hobd.worker.darkroom import start_darkroom
     from hobd.worker.template import start_renderer
 
-    renderer, darkroom = start_renderer(), start_darkroom()
-
-    import socket
+    renderer, darkroom = start_renderer(bell), start_darkroom(bell)
 
     from hobd.worker import llama, llama_engine
     from hobd.worker.engine import EngineError
@@ -43,8 +47,10 @@ def main(argv: list[str]) -> int:
             load=llama_engine.load,
             renderer=renderer,
             engine_build=llama.build(),
-            sandbox=sandbox,
+            confinement=confinement,
             darkroom=darkroom,
+            bell=bell,
+            foresee=llama_engine.foresee,
         )
     except EngineError as error:
         print(f"hobd.worker: {error}", file=sys.stderr)

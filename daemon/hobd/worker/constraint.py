@@ -87,7 +87,7 @@ class _Spelling:
 
 
 def warm_up() -> None:
-    """Loads all that a rehearsal needs, while files may still be opened."""
+    """Loads all that a rehearsal, and compiling after it, needs, while files may still be opened."""
     _library()
     _gbnf_to_lark()
 

@@ -18,6 +18,7 @@ import msgspec
 
 from hobd.wire.attesting import SelfTest, Tested
 from hobd.wire.messages import Value
+from hobd.worker.bell import Bell
 from hobd.worker.engine import Picture, Sound
 from hobd.worker.expendable import Expendable, Gone, Lost, start_zygote
 from hobd.worker.refusal import Refusal
@@ -54,9 +55,9 @@ Developed = Pixels | Samples | Failed
 _ANSWERED: msgspec.msgpack.Decoder[Developed] = msgspec.msgpack.Decoder(Developed)
 
 
-def start_darkroom() -> Darkroom:
+def start_darkroom(bell: Bell | None = None) -> Darkroom:
     """Forks the zygote and returns at once. The process must have one thread, and be confined already."""
-    return Darkroom(*start_zygote(_learn, sleeps=True))
+    return Darkroom(*start_zygote(_learn, bell, sleeps=True))
 
 
 def _learn() -> Responders:

@@ -17,6 +17,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 import msgspec
 
 from hobd.wire.attesting import SelfTest, Tested
+from hobd.worker.bell import Bell
 from hobd.worker.renderer import BORN, LENGTH, Responders, frame, run_zygote
 
 WALL_SECONDS = 10.0
@@ -44,14 +45,17 @@ class Gone(Exception):
     """There is no process any more that could make a child."""
 
 
-def start_zygote(learn: Callable[[], Responders], *, sleeps: bool = False) -> tuple[socket.socket, int]:
+def start_zygote(
+    learn: Callable[[], Responders], bell: Bell | None, *, sleeps: bool = False
+) -> tuple[socket.socket, int]:
     """Forks and returns at once, with the control socket and the pid. The process must have one thread, and
-    be confined already. `learn` is called in the zygote; if it `sleeps`, not before `wake`."""
+    be confined already. `learn` is called in the zygote, which encloses itself then and rings the `bell`;
+    if it `sleeps`, not before `wake`."""
     control, zygotes_end = socket.socketpair()
     worker_pid = os.getpid()
     pid = os.fork()
     if pid == 0:
-        run_zygote(zygotes_end, worker_pid, learn, sleeps=sleeps)
+        run_zygote(zygotes_end, worker_pid, learn, bell=bell, sleeps=sleeps)
     zygotes_end.close()
     return control, pid
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.ctypeslib import as_array  # by name: numpy itself imports it when it is first asked for
 
 from hobd.wire.messages import MAX_WIDTH
 from hobd.worker import llama
@@ -185,7 +186,7 @@ class _Context:
         pointer = L.llama_get_embeddings(self.handle)
         if not pointer:
             raise EngineError("llama.cpp gave no vectors of tokens")
-        whole = np.ctypeslib.as_array(pointer, (count, width))
+        whole = as_array(pointer, (count, width))
         return np.split(whole, np.cumsum([len(span.tokens) for span in spans])[:-1])
 
     def scores(self, spans: Sequence[Span]) -> list[Rows]:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hobd.wire.messages import Constraint, Logprob, Measured, Sampling
-from hobd.worker import llama
+from hobd.worker import constraint, llama
 from hobd.worker.constraint import Grammars
 from hobd.worker.engine import EngineError, Facts, FileUnusable, Interrupted, MemoryShort, Settings, Slice
 from hobd.worker.lexicon import read_lexicon
@@ -43,6 +43,17 @@ from hobd.worker.vocabulary import Vocabulary, special_text, spell
 
 _OUT_OF_CELLS, _ABORTED = 1, 2
 _MAGIC = b"GGUF"
+
+
+def foresee(has_projector: bool) -> bool:
+    """Imports what is otherwise imported at first use: no file can be opened once a model is read.
+
+    Returns whether llama.cpp computes on processors alone. Drivers open files and make code as they compute.
+    """
+    constraint.warm_up()
+    if has_projector:
+        llama.import_mtmd()
+    return not L.llama_supports_gpu_offload()
 
 
 def load(model_fd: int, settings: Settings, progress: Callable[[float], None]) -> LlamaEngine | LlamaEncoder:

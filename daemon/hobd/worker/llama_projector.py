@@ -1,17 +1,18 @@
 """llama.cpp's projector (mtmd): lays out pictures and sounds as views, and computes their embeddings.
 
-Must be given decoded media alone: rows of pixels and samples whose sizes were checked. Loads the file through
-its descriptor's name under /proc, since mtmd knows no other way; that is while the worker loads, and no file
-is opened later. Made by llama_engine.py.
+Must be given decoded media alone: rows of pixels and samples whose sizes were checked. mtmd opens the file by
+a name, since it knows no other way. A worker opens nothing; while it says that it loads a projector, the
+broker gives it that, whatever name it asks for (broker/tripwire.py). Made by llama_engine.py.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from hobd.worker.llama import L
 from hobd.worker.views import MAX_VIEW_TOKENS, View, stand_ins
 
 _MAGIC = b"GGUF"
+_COPIED_BYTES = 1 << 24
 _TEXT, _IMAGE, _AUDIO = range(3)
 #: Of models to which a position is four numbers.
 ROPES_OF_FOUR = (L.LLAMA_ROPE_TYPE_MROPE, L.LLAMA_ROPE_TYPE_IMROPE)
@@ -46,7 +48,8 @@ class LlamaProjector:
         params.n_threads = num_threads
         if self._has_grids:  # what cannot be cut has to fit into a step
             params.image_max_tokens = batch_tokens
-        self._context = self._mtmd.mtmd_init_from_file(f"/proc/self/fd/{fd}".encode(), model, params)
+        with _nameable(fd, is_copied=params.use_gpu) as name:
+            self._context = self._mtmd.mtmd_init_from_file(name, model, params)
         if not self._context:
             raise FileUnusable(f"llama.cpp cannot load it: {_reason() or 'no reason given'}")
         self.sees = bool(self._mtmd.mtmd_support_vision(self._context))
@@ -170,6 +173,21 @@ class _Owned:
 
     def __exit__(self, *_: object) -> None:
         self._finalizer()
+
+
+@contextlib.contextmanager
+def _nameable(fd: int, *, is_copied: bool) -> Iterator[bytes]:
+    """A name to open the file by. Beside a driver, which opens files itself, nobody gives us ours; but a copy
+    in memory is not behind the file wall."""
+    copy = os.memfd_create("projector") if is_copied else None
+    try:
+        if copy is not None:
+            for _ in iter(lambda: os.sendfile(copy, fd, os.lseek(copy, 0, os.SEEK_CUR), _COPIED_BYTES), 0):
+                pass
+        yield f"/proc/self/fd/{fd if copy is None else copy}".encode()
+    finally:
+        if copy is not None:
+            os.close(copy)
 
 
 def _reason() -> str:

@@ -20,13 +20,17 @@ import signal
 import socket
 import struct
 from collections.abc import Callable
-from typing import Annotated, Any, NoReturn, Union
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Union
 
 import msgspec
 
 from hobd.sandbox.hygiene import die_with_parent
 from hobd.wire.attesting import SelfTest
 from hobd.wire.messages import Constraint, Value
+
+if TYPE_CHECKING:
+    from hobd.worker.bell import Bell
 
 CPU_SECONDS = 2
 MEMORY_BYTES = 512 << 20
@@ -97,18 +101,27 @@ def frame(value: Value) -> bytes:
 
 
 def run_zygote(
-    control: socket.socket, worker_pid: int, learn: Callable[[], Responders], *, sleeps: bool
+    control: socket.socket,
+    worker_pid: int,
+    learn: Callable[[], Responders],
+    *,
+    bell: Bell | None,
+    sleeps: bool,
 ) -> NoReturn:
     """Forks one child after another until the worker goes. Never returns into its caller's stack.
 
-    One that `sleeps` learns nothing before the worker's first word.
+    One that `sleeps` learns nothing before the worker's first word. With what it has learned it encloses
+    itself, if there is a bell to ring.
     """
     try:
-        _shed_inheritance(control.fileno())
+        _shed_inheritance(control.fileno(), *(() if bell is None else (bell.fileno(),)))
         die_with_parent(worker_pid)
         if sleeps and not control.recv(1):
             os._exit(0)
-        _breed(control, learn())
+        responders, memory_bytes = learn(), _address_space_bytes() + MEMORY_BYTES
+        if bell is not None:
+            bell.ring(b"zygote")
+        _breed(control, responders, memory_bytes)
     except BaseException:  # there is no one to tell, and above this frame lies the worker's own stack
         os._exit(1)
 
@@ -122,7 +135,7 @@ def learn_templates() -> Responders:
     return {Ask: jinja.respond, Trial: constraint.rehearse, SelfTest: attesting.respond}
 
 
-def _breed(control: socket.socket, responders: Responders) -> NoReturn:
+def _breed(control: socket.socket, responders: Responders, memory_bytes: int) -> NoReturn:
     zygote_pid = os.getpid()
     status = 0
     while True:
@@ -131,7 +144,7 @@ def _breed(control: socket.socket, responders: Responders) -> NoReturn:
         if pid == 0:
             control.close()
             there.close()
-            _run_child(here, zygote_pid, responders)
+            _run_child(here, zygote_pid, responders, memory_bytes)
         here.close()
         socket.send_fds(control, [BORN.pack(pid, status)], [there.fileno()])
         there.close()
@@ -142,7 +155,7 @@ def _breed(control: socket.socket, responders: Responders) -> NoReturn:
         _, status = os.waitpid(pid, 0)
 
 
-def _shed_inheritance(keep_fd: int) -> None:
+def _shed_inheritance(*keep_fds: int) -> None:
     """Lets go of all that was the worker's: descriptors, signal handlers, objects that close descriptors."""
     gc.freeze()  # a socket object collected later would close a number that is ours by then
     signal.set_wakeup_fd(-1)
@@ -155,17 +168,18 @@ def _shed_inheritance(keep_fd: int) -> None:
     os.close(reader)
     for stdio in range(3):
         os.dup2(writer, stdio)
-    os.closerange(3, keep_fd)
-    os.closerange(keep_fd + 1, os.sysconf("SC_OPEN_MAX"))
+    edges = [2, *sorted(keep_fds), os.sysconf("SC_OPEN_MAX")]
+    for below, above in pairwise(edges):
+        os.closerange(below + 1, above)
 
 
 # ------------------------------------------------------------------ child
 
 
-def _run_child(sock: socket.socket, zygote_pid: int, responders: Responders) -> NoReturn:
+def _run_child(sock: socket.socket, zygote_pid: int, responders: Responders, memory_bytes: int) -> NoReturn:
     try:
         die_with_parent(zygote_pid)
-        _limit_for_life()
+        _limit_for_life(memory_bytes)
         _answer_all(sock, responders)
     except MemoryError:
         os._exit(EXIT_NO_MEMORY)
@@ -183,14 +197,13 @@ def _answer_all(sock: socket.socket, responders: Responders) -> None:
         sock.sendall(frame(responders[type(ask)](ask)))
 
 
-def _limit_for_life() -> None:
+def _limit_for_life(memory_bytes: int) -> None:
     # Half of the stack that the worker's threads have: what compiles here has room to compile there.
     stack, hard = resource.getrlimit(resource.RLIMIT_STACK)
     available = stack if stack != resource.RLIM_INFINITY else _STACK_BYTES
     resource.setrlimit(resource.RLIMIT_STACK, (available // 2, hard))
     # Whatever a template breaks out to: no files, no processes, and not much memory.
-    memory = _address_space_bytes() + MEMORY_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     for name in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
         resource.setrlimit(name, (0, 0))
 
@@ -204,6 +217,7 @@ def _limit_next_answer() -> None:
 
 
 def _address_space_bytes() -> int:
+    """Of the zygote, and so of each child when it is born."""
     try:
         with open("/proc/self/statm", "rb") as statm:
             return int(statm.read().split()[0]) * resource.getpagesize()

@@ -12,8 +12,10 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from hobd.sandbox.enter import Confinement
 from hobd.wire import messages as m
 from hobd.worker.adapters import Adapters
+from hobd.worker.bell import Bell
 from hobd.worker.darkroom import Darkroom
 from hobd.worker.draft_model import load_draft
 from hobd.worker.drafter import Drafter
@@ -36,16 +38,27 @@ def serve(
     renderer: Renderer,
     darkroom: Darkroom,
     engine_build: str,
-    sandbox: str,
+    confinement: Confinement,
+    bell: Bell | None,
+    foresee: Callable[[bool], bool],
 ) -> None:
-    """Returns when the broker says Stop or goes away."""
+    """Returns when the broker says Stop or goes away.
+
+    `foresee` imports what will be needed, with or without a projector, and says whether all of it computes
+    without drivers of devices. After that the worker rings its `bell`, and then it reads the files.
+    """
     wire = Wire(sock)
-    wire.send(m.Hello(m.WIRE_VERSION, engine_build, sandbox))
+    wire.send(m.Hello(m.WIRE_VERSION, engine_build, str(confinement)))
+    is_driverless = foresee(False)  # a spare worker has the time
     messages = wire.receive()
     order = _await_load(messages)
     if order is None:
         return
     settings, files = _settings(order), wire.files(order.descriptors)
+    if files.projector is not None:
+        foresee(True)
+    if bell is not None:
+        confinement = bell.ring(b"worker", closes_files=is_driverless)
     memory = [of_process()]
     try:
         template = _override(settings)
@@ -71,7 +84,7 @@ def serve(
     drafter, problem = (None, draft) if isinstance(draft, str) else (draft, "")
     if drafter is not None:
         memory += with_purpose("draft", drafter.memory())
-    wire.send(_ready(engine, problem[:1000], blindness[:1000], bounded(memory)))
+    wire.send(_ready(engine, problem[:1000], blindness[:1000], bounded(memory), str(confinement)))
     tray = None if files.tray is None else Tray(files.tray, order.tray_begin)
     gallery = Gallery(engine.projector, darkroom, blindness)
     _serve_loaded(engine, drafter, adapters, renderer, gallery, wire, messages, tray)
@@ -137,7 +150,7 @@ def _look_through(fd: int, engine: Engine, wire: Wire) -> str:
 
 
 def _ready(
-    engine: Engine, draft_problem: str, projector_problem: str, memory: tuple[m.Measured, ...]
+    engine: Engine, draft_problem: str, projector_problem: str, memory: tuple[m.Measured, ...], sandbox: str
 ) -> m.Ready:
     facts, projector = engine.facts, engine.projector
     return m.Ready(
@@ -158,6 +171,7 @@ def _ready(
         hears=projector is not None and projector.hears,
         projector_problem=projector_problem,
         memory=memory,
+        sandbox=sandbox,
     )
 
 

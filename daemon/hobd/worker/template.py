@@ -15,6 +15,7 @@ import socket
 import msgspec
 
 from hobd.wire.messages import Constraint
+from hobd.worker.bell import Bell
 from hobd.worker.engine import ConstraintUnusable
 from hobd.worker.expendable import KILLED, WALL_SECONDS, Expendable, Gone, Lost, start_zygote
 from hobd.worker.renderer import (
@@ -48,9 +49,9 @@ def template_digest(template: str) -> str:
     return hashlib.sha256(template.encode("utf-8", "replace")).hexdigest()
 
 
-def start_renderer() -> Renderer:
+def start_renderer(bell: Bell | None = None) -> Renderer:
     """Forks the zygote and returns at once. The process must have one thread, and be confined already."""
-    return Renderer(*start_zygote(learn_templates))
+    return Renderer(*start_zygote(learn_templates, bell))
 
 
 class Renderer(Expendable[Done | Failed]):

@@ -27,61 +27,63 @@ from hob.v1 import inference_pb2 as hob_dot_v1_dot_inference__pb2
 from hob.v1 import models_pb2 as hob_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13hob/v1/daemon.proto\x12\x06hob.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hob/v1/inference.proto\x1a\x13hob/v1/models.proto\"\x12\n\x10GetStatusRequest\"\x8a\x05\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x05\x64oors\x18\x04 \x03(\x0b\x32\x0c.hob.v1.Door\x12#\n\tresidents\x18\x05 \x03(\x0b\x32\x10.hob.v1.Resident\x12\x1d\n\x15\x64\x61\x65mon_resident_bytes\x18\x06 \x01(\x04\x12\x13\n\x0b\x63onfinement\x18\x07 \x01(\t\x12\x10\n\x08\x64raining\x18\x08 \x01(\x08\x12\x13\n\x0b\x63onfig_path\x18\t \x01(\t\x12\x1b\n\x13num_requests_served\x18\n \x01(\r\x12\x14\n\x0cnum_sessions\x18\x0b \x01(\r\x12\x12\n\nmodels_dir\x18\x0c \x01(\t\x12\x14\n\x0c\x65ngine_build\x18\r \x01(\t\x12\x1e\n\x06memory\x18\x0e \x03(\x0b\x32\x0e.hob.v1.Memory\x12 \n\x07waiting\x18\x0f \x03(\x0b\x32\x0f.hob.v1.Waiting\x12\x16\n\x0eloading_models\x18\x10 \x03(\t\x12\x1d\n\x04pool\x18\x11 \x03(\x0b\x32\x0f.hob.v1.PoolUse\x12\x18\n\x10pool_limit_bytes\x18\x12 \x01(\x04\x12\x18\n\x10spare_worker_pid\x18\x13 \x01(\r\x12\"\n\x07\x63lasses\x18\x14 \x03(\x0b\x32\x11.hob.v1.ClassLoad\x12/\n\x0fmemory_pressure\x18\x15 \x01(\x0b\x32\x16.hob.v1.MemoryPressure\x12\x0f\n\x07offline\x18\x1c \x01(\x08\x12\x1a\n\x12offline_decided_by\x18\x1d \x01(\t\"r\n\x06Memory\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x14\n\x0c\x62udget_bytes\x18\x02 \x01(\x04\x12\x16\n\x0ereserved_bytes\x18\x03 \x01(\x04\x12\x16\n\x0emeasured_bytes\x18\x04 \x01(\x04\x12\x12\n\nfree_bytes\x18\x05 \x01(\x03\"Y\n\x07Waiting\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0cnum_requests\x18\x02 \x01(\r\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x07PoolUse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0cnum_prefixes\x18\x02 \x01(\r\x12\x11\n\tnum_bytes\x18\x03 \x01(\x04\"d\n\tClassLoad\x12-\n\x0epriority_class\x18\x01 \x01(\x0e\x32\x15.hob.v1.PriorityClass\x12\x13\n\x0bnum_running\x18\x02 \x01(\r\x12\x13\n\x0bnum_waiting\x18\x03 \x01(\r\"Y\n\x0eMemoryPressure\x12#\n\x06yields\x18\x01 \x01(\x0e\x32\x13.hob.v1.MemoryYield\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\nnum_alarms\x18\x03 \x01(\r\"\x9a\x01\n\x04\x44oor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\r\x12\x11\n\towner_uid\x18\x04 \x01(\r\x12\x17\n\x0fnum_connections\x18\x05 \x01(\r\x12\x0e\n\x06grants\x18\x06 \x01(\t\x12\r\n\x05users\x18\x07 \x03(\t\x12\r\n\x05group\x18\x08 \x01(\t\x12\x0e\n\x06source\x18\t \x01(\t\"\x14\n\x12WatchEventsRequest\"\xd2\x01\n\x13WatchEventsResponse\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x13\n\x0b\x62\x65neficiary\x18\x07 \x01(\t\x12\x11\n\tnum_bytes\x18\x08 \x01(\x04\x12\x19\n\x11\x63lient_request_id\x18\t \x01(\t\"\x0f\n\rAttestRequest\"n\n\x0e\x41ttestResponse\x12\"\n\x08\x65vidence\x18\x01 \x03(\x0b\x32\x10.hob.v1.Evidence\x12\x10\n\x08\x61ll_held\x18\x02 \x01(\x08\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"z\n\x08\x45vidence\x12\x10\n\x08property\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04held\x18\x03 \x01(\x08\x12\x10\n\x08observed\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0b\n\x03pid\x18\x06 \x01(\r\x12\x0e\n\x06remedy\x18\x07 \x01(\t\"\x11\n\x0fGetWiresRequest\"\\\n\x10GetWiresResponse\x12\x1b\n\x05wires\x18\x01 \x03(\x0b\x32\x0c.hob.v1.Wire\x12\x0f\n\x07offline\x18\x02 \x01(\x08\x12\x1a\n\x12offline_decided_by\x18\x03 \x01(\t\"F\n\x04Wire\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0f\n\x07reaches\x18\x03 \x01(\t\x12\x10\n\x08\x65vidence\x18\x04 \x01(\t\"\x13\n\x11GetPrivacyRequest\"7\n\x12GetPrivacyResponse\x12!\n\x06places\x18\x01 \x03(\x0b\x32\x11.hob.v1.DataPlace\"n\n\tDataPlace\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\t\x12\r\n\x05place\x18\x02 \x01(\t\x12\r\n\x05lasts\x18\x03 \x01(\t\x12\x12\n\nis_on_disk\x18\x04 \x01(\x08\x12\x10\n\x08has_text\x18\x05 \x01(\x08\x12\x0f\n\x07setting\x18\x06 \x01(\t\"8\n\x0c\x44rainRequest\x12\x18\n\x0b\x64\x65\x61\x64line_ms\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\x0e\n\x0c_deadline_ms\"8\n\rDrainResponse\x12\x14\n\x0cnum_finished\x18\x01 \x01(\r\x12\x11\n\tnum_ended\x18\x02 \x01(\r\"\x94\x02\n\x0b\x45rrorDetail\x12\x1f\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x11.hob.v1.ErrorCode\x12\r\n\x05model\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0bsuggestions\x18\x04 \x03(\t\x12\x1a\n\rneeded_tokens\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x1d\n\x10\x61vailable_tokens\x18\x06 \x01(\rH\x01\x88\x01\x01\x12\x1b\n\x0eretry_after_ms\x18\x07 \x01(\rH\x02\x88\x01\x01\x12\x0c\n\x04\x64oor\x18\x08 \x01(\t\x12\x0c\n\x04rule\x18\t \x01(\tB\x10\n\x0e_needed_tokensB\x13\n\x11_available_tokensB\x11\n\x0f_retry_after_ms*\x97\x01\n\x0bMemoryYield\x12\x1c\n\x18MEMORY_YIELD_UNSPECIFIED\x10\x00\x12\x18\n\x14MEMORY_YIELD_NOTHING\x10\x01\x12\x17\n\x13MEMORY_YIELD_CACHES\x10\x02\x12\x1c\n\x18MEMORY_YIELD_IDLE_MODELS\x10\x03\x12\x19\n\x15MEMORY_YIELD_NEW_WORK\x10\x04*\xe6\x02\n\tErrorCode\x12\x1a\n\x16\x45RROR_CODE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_CODE_INVALID_REQUEST\x10\x01\x12\x1e\n\x1a\x45RROR_CODE_PROMPT_TOO_LONG\x10\x02\x12\x1e\n\x1a\x45RROR_CODE_MODEL_NOT_FOUND\x10\x03\x12\x1d\n\x19\x45RROR_CODE_MODEL_UNUSABLE\x10\x04\x12\x1c\n\x18\x45RROR_CODE_OUT_OF_MEMORY\x10\x05\x12\x13\n\x0f\x45RROR_CODE_BUSY\x10\x06\x12\x1d\n\x19\x45RROR_CODE_WORKER_CRASHED\x10\x07\x12\x17\n\x13\x45RROR_CODE_DRAINING\x10\x08\x12\x1c\n\x18\x45RROR_CODE_NOT_PERMITTED\x10\t\x12\x1c\n\x18\x45RROR_CODE_NOT_SUPPORTED\x10\n\x12\x17\n\x13\x45RROR_CODE_INTERNAL\x10\x0b\x32\x8e\x03\n\rDaemonService\x12@\n\tGetStatus\x12\x18.hob.v1.GetStatusRequest\x1a\x19.hob.v1.GetStatusResponse\x12H\n\x0bWatchEvents\x12\x1a.hob.v1.WatchEventsRequest\x1a\x1b.hob.v1.WatchEventsResponse0\x01\x12\x37\n\x06\x41ttest\x12\x15.hob.v1.AttestRequest\x1a\x16.hob.v1.AttestResponse\x12=\n\x08GetWires\x12\x17.hob.v1.GetWiresRequest\x1a\x18.hob.v1.GetWiresResponse\x12\x43\n\nGetPrivacy\x12\x19.hob.v1.GetPrivacyRequest\x1a\x1a.hob.v1.GetPrivacyResponse\x12\x34\n\x05\x44rain\x12\x14.hob.v1.DrainRequest\x1a\x15.hob.v1.DrainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13hob/v1/daemon.proto\x12\x06hob.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hob/v1/inference.proto\x1a\x13hob/v1/models.proto\"\x12\n\x10GetStatusRequest\"\xcc\x05\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x05\x64oors\x18\x04 \x03(\x0b\x32\x0c.hob.v1.Door\x12#\n\tresidents\x18\x05 \x03(\x0b\x32\x10.hob.v1.Resident\x12\x1d\n\x15\x64\x61\x65mon_resident_bytes\x18\x06 \x01(\x04\x12\x13\n\x0b\x63onfinement\x18\x07 \x01(\t\x12\x10\n\x08\x64raining\x18\x08 \x01(\x08\x12\x13\n\x0b\x63onfig_path\x18\t \x01(\t\x12\x1b\n\x13num_requests_served\x18\n \x01(\r\x12\x14\n\x0cnum_sessions\x18\x0b \x01(\r\x12\x12\n\nmodels_dir\x18\x0c \x01(\t\x12\x14\n\x0c\x65ngine_build\x18\r \x01(\t\x12\x1e\n\x06memory\x18\x0e \x03(\x0b\x32\x0e.hob.v1.Memory\x12 \n\x07waiting\x18\x0f \x03(\x0b\x32\x0f.hob.v1.Waiting\x12\x16\n\x0eloading_models\x18\x10 \x03(\t\x12\x1d\n\x04pool\x18\x11 \x03(\x0b\x32\x0f.hob.v1.PoolUse\x12\x18\n\x10pool_limit_bytes\x18\x12 \x01(\x04\x12\x18\n\x10spare_worker_pid\x18\x13 \x01(\r\x12\"\n\x07\x63lasses\x18\x14 \x03(\x0b\x32\x11.hob.v1.ClassLoad\x12/\n\x0fmemory_pressure\x18\x15 \x01(\x0b\x32\x16.hob.v1.MemoryPressure\x12\x1b\n\x05trips\x18\x16 \x03(\x0b\x32\x0c.hob.v1.Trip\x12\x10\n\x08tripwire\x18\x17 \x01(\t\x12\x11\n\tnum_trips\x18\x18 \x01(\r\x12\x0f\n\x07offline\x18\x1c \x01(\x08\x12\x1a\n\x12offline_decided_by\x18\x1d \x01(\t\"o\n\x04Trip\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\r\x12+\n\x07last_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\x06Memory\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x14\n\x0c\x62udget_bytes\x18\x02 \x01(\x04\x12\x16\n\x0ereserved_bytes\x18\x03 \x01(\x04\x12\x16\n\x0emeasured_bytes\x18\x04 \x01(\x04\x12\x12\n\nfree_bytes\x18\x05 \x01(\x03\"Y\n\x07Waiting\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0cnum_requests\x18\x02 \x01(\r\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x07PoolUse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0cnum_prefixes\x18\x02 \x01(\r\x12\x11\n\tnum_bytes\x18\x03 \x01(\x04\"d\n\tClassLoad\x12-\n\x0epriority_class\x18\x01 \x01(\x0e\x32\x15.hob.v1.PriorityClass\x12\x13\n\x0bnum_running\x18\x02 \x01(\r\x12\x13\n\x0bnum_waiting\x18\x03 \x01(\r\"Y\n\x0eMemoryPressure\x12#\n\x06yields\x18\x01 \x01(\x0e\x32\x13.hob.v1.MemoryYield\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\nnum_alarms\x18\x03 \x01(\r\"\x9a\x01\n\x04\x44oor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\r\x12\x11\n\towner_uid\x18\x04 \x01(\r\x12\x17\n\x0fnum_connections\x18\x05 \x01(\r\x12\x0e\n\x06grants\x18\x06 \x01(\t\x12\r\n\x05users\x18\x07 \x03(\t\x12\r\n\x05group\x18\x08 \x01(\t\x12\x0e\n\x06source\x18\t \x01(\t\"\x14\n\x12WatchEventsRequest\"\xd2\x01\n\x13WatchEventsResponse\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x13\n\x0b\x62\x65neficiary\x18\x07 \x01(\t\x12\x11\n\tnum_bytes\x18\x08 \x01(\x04\x12\x19\n\x11\x63lient_request_id\x18\t \x01(\t\"\x0f\n\rAttestRequest\"n\n\x0e\x41ttestResponse\x12\"\n\x08\x65vidence\x18\x01 \x03(\x0b\x32\x10.hob.v1.Evidence\x12\x10\n\x08\x61ll_held\x18\x02 \x01(\x08\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"z\n\x08\x45vidence\x12\x10\n\x08property\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04held\x18\x03 \x01(\x08\x12\x10\n\x08observed\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0b\n\x03pid\x18\x06 \x01(\r\x12\x0e\n\x06remedy\x18\x07 \x01(\t\"\x11\n\x0fGetWiresRequest\"\\\n\x10GetWiresResponse\x12\x1b\n\x05wires\x18\x01 \x03(\x0b\x32\x0c.hob.v1.Wire\x12\x0f\n\x07offline\x18\x02 \x01(\x08\x12\x1a\n\x12offline_decided_by\x18\x03 \x01(\t\"F\n\x04Wire\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0f\n\x07reaches\x18\x03 \x01(\t\x12\x10\n\x08\x65vidence\x18\x04 \x01(\t\"\x13\n\x11GetPrivacyRequest\"7\n\x12GetPrivacyResponse\x12!\n\x06places\x18\x01 \x03(\x0b\x32\x11.hob.v1.DataPlace\"n\n\tDataPlace\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\t\x12\r\n\x05place\x18\x02 \x01(\t\x12\r\n\x05lasts\x18\x03 \x01(\t\x12\x12\n\nis_on_disk\x18\x04 \x01(\x08\x12\x10\n\x08has_text\x18\x05 \x01(\x08\x12\x0f\n\x07setting\x18\x06 \x01(\t\"8\n\x0c\x44rainRequest\x12\x18\n\x0b\x64\x65\x61\x64line_ms\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\x0e\n\x0c_deadline_ms\"8\n\rDrainResponse\x12\x14\n\x0cnum_finished\x18\x01 \x01(\r\x12\x11\n\tnum_ended\x18\x02 \x01(\r\"\x94\x02\n\x0b\x45rrorDetail\x12\x1f\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x11.hob.v1.ErrorCode\x12\r\n\x05model\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0bsuggestions\x18\x04 \x03(\t\x12\x1a\n\rneeded_tokens\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x1d\n\x10\x61vailable_tokens\x18\x06 \x01(\rH\x01\x88\x01\x01\x12\x1b\n\x0eretry_after_ms\x18\x07 \x01(\rH\x02\x88\x01\x01\x12\x0c\n\x04\x64oor\x18\x08 \x01(\t\x12\x0c\n\x04rule\x18\t \x01(\tB\x10\n\x0e_needed_tokensB\x13\n\x11_available_tokensB\x11\n\x0f_retry_after_ms*\x97\x01\n\x0bMemoryYield\x12\x1c\n\x18MEMORY_YIELD_UNSPECIFIED\x10\x00\x12\x18\n\x14MEMORY_YIELD_NOTHING\x10\x01\x12\x17\n\x13MEMORY_YIELD_CACHES\x10\x02\x12\x1c\n\x18MEMORY_YIELD_IDLE_MODELS\x10\x03\x12\x19\n\x15MEMORY_YIELD_NEW_WORK\x10\x04*\xe6\x02\n\tErrorCode\x12\x1a\n\x16\x45RROR_CODE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_CODE_INVALID_REQUEST\x10\x01\x12\x1e\n\x1a\x45RROR_CODE_PROMPT_TOO_LONG\x10\x02\x12\x1e\n\x1a\x45RROR_CODE_MODEL_NOT_FOUND\x10\x03\x12\x1d\n\x19\x45RROR_CODE_MODEL_UNUSABLE\x10\x04\x12\x1c\n\x18\x45RROR_CODE_OUT_OF_MEMORY\x10\x05\x12\x13\n\x0f\x45RROR_CODE_BUSY\x10\x06\x12\x1d\n\x19\x45RROR_CODE_WORKER_CRASHED\x10\x07\x12\x17\n\x13\x45RROR_CODE_DRAINING\x10\x08\x12\x1c\n\x18\x45RROR_CODE_NOT_PERMITTED\x10\t\x12\x1c\n\x18\x45RROR_CODE_NOT_SUPPORTED\x10\n\x12\x17\n\x13\x45RROR_CODE_INTERNAL\x10\x0b\x32\x8e\x03\n\rDaemonService\x12@\n\tGetStatus\x12\x18.hob.v1.GetStatusRequest\x1a\x19.hob.v1.GetStatusResponse\x12H\n\x0bWatchEvents\x12\x1a.hob.v1.WatchEventsRequest\x1a\x1b.hob.v1.WatchEventsResponse0\x01\x12\x37\n\x06\x41ttest\x12\x15.hob.v1.AttestRequest\x1a\x16.hob.v1.AttestResponse\x12=\n\x08GetWires\x12\x17.hob.v1.GetWiresRequest\x1a\x18.hob.v1.GetWiresResponse\x12\x43\n\nGetPrivacy\x12\x19.hob.v1.GetPrivacyRequest\x1a\x1a.hob.v1.GetPrivacyResponse\x12\x34\n\x05\x44rain\x12\x14.hob.v1.DrainRequest\x1a\x15.hob.v1.DrainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hob.v1.daemon_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MEMORYYIELD']._serialized_start=2665
-  _globals['_MEMORYYIELD']._serialized_end=2816
-  _globals['_ERRORCODE']._serialized_start=2819
-  _globals['_ERRORCODE']._serialized_end=3177
+  _globals['_MEMORYYIELD']._serialized_start=2844
+  _globals['_MEMORYYIELD']._serialized_end=2995
+  _globals['_ERRORCODE']._serialized_start=2998
+  _globals['_ERRORCODE']._serialized_end=3356
   _globals['_GETSTATUSREQUEST']._serialized_start=109
   _globals['_GETSTATUSREQUEST']._serialized_end=127
   _globals['_GETSTATUSRESPONSE']._serialized_start=130
-  _globals['_GETSTATUSRESPONSE']._serialized_end=780
-  _globals['_MEMORY']._serialized_start=782
-  _globals['_MEMORY']._serialized_end=896
-  _globals['_WAITING']._serialized_start=898
-  _globals['_WAITING']._serialized_end=987
-  _globals['_POOLUSE']._serialized_start=989
-  _globals['_POOLUSE']._serialized_end=1054
-  _globals['_CLASSLOAD']._serialized_start=1056
-  _globals['_CLASSLOAD']._serialized_end=1156
-  _globals['_MEMORYPRESSURE']._serialized_start=1158
-  _globals['_MEMORYPRESSURE']._serialized_end=1247
-  _globals['_DOOR']._serialized_start=1250
-  _globals['_DOOR']._serialized_end=1404
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=1406
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=1426
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1429
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1639
-  _globals['_ATTESTREQUEST']._serialized_start=1641
-  _globals['_ATTESTREQUEST']._serialized_end=1656
-  _globals['_ATTESTRESPONSE']._serialized_start=1658
-  _globals['_ATTESTRESPONSE']._serialized_end=1768
-  _globals['_EVIDENCE']._serialized_start=1770
-  _globals['_EVIDENCE']._serialized_end=1892
-  _globals['_GETWIRESREQUEST']._serialized_start=1894
-  _globals['_GETWIRESREQUEST']._serialized_end=1911
-  _globals['_GETWIRESRESPONSE']._serialized_start=1913
-  _globals['_GETWIRESRESPONSE']._serialized_end=2005
-  _globals['_WIRE']._serialized_start=2007
-  _globals['_WIRE']._serialized_end=2077
-  _globals['_GETPRIVACYREQUEST']._serialized_start=2079
-  _globals['_GETPRIVACYREQUEST']._serialized_end=2098
-  _globals['_GETPRIVACYRESPONSE']._serialized_start=2100
-  _globals['_GETPRIVACYRESPONSE']._serialized_end=2155
-  _globals['_DATAPLACE']._serialized_start=2157
-  _globals['_DATAPLACE']._serialized_end=2267
-  _globals['_DRAINREQUEST']._serialized_start=2269
-  _globals['_DRAINREQUEST']._serialized_end=2325
-  _globals['_DRAINRESPONSE']._serialized_start=2327
-  _globals['_DRAINRESPONSE']._serialized_end=2383
-  _globals['_ERRORDETAIL']._serialized_start=2386
-  _globals['_ERRORDETAIL']._serialized_end=2662
-  _globals['_DAEMONSERVICE']._serialized_start=3180
-  _globals['_DAEMONSERVICE']._serialized_end=3578
+  _globals['_GETSTATUSRESPONSE']._serialized_end=846
+  _globals['_TRIP']._serialized_start=848
+  _globals['_TRIP']._serialized_end=959
+  _globals['_MEMORY']._serialized_start=961
+  _globals['_MEMORY']._serialized_end=1075
+  _globals['_WAITING']._serialized_start=1077
+  _globals['_WAITING']._serialized_end=1166
+  _globals['_POOLUSE']._serialized_start=1168
+  _globals['_POOLUSE']._serialized_end=1233
+  _globals['_CLASSLOAD']._serialized_start=1235
+  _globals['_CLASSLOAD']._serialized_end=1335
+  _globals['_MEMORYPRESSURE']._serialized_start=1337
+  _globals['_MEMORYPRESSURE']._serialized_end=1426
+  _globals['_DOOR']._serialized_start=1429
+  _globals['_DOOR']._serialized_end=1583
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=1585
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=1605
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1608
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1818
+  _globals['_ATTESTREQUEST']._serialized_start=1820
+  _globals['_ATTESTREQUEST']._serialized_end=1835
+  _globals['_ATTESTRESPONSE']._serialized_start=1837
+  _globals['_ATTESTRESPONSE']._serialized_end=1947
+  _globals['_EVIDENCE']._serialized_start=1949
+  _globals['_EVIDENCE']._serialized_end=2071
+  _globals['_GETWIRESREQUEST']._serialized_start=2073
+  _globals['_GETWIRESREQUEST']._serialized_end=2090
+  _globals['_GETWIRESRESPONSE']._serialized_start=2092
+  _globals['_GETWIRESRESPONSE']._serialized_end=2184
+  _globals['_WIRE']._serialized_start=2186
+  _globals['_WIRE']._serialized_end=2256
+  _globals['_GETPRIVACYREQUEST']._serialized_start=2258
+  _globals['_GETPRIVACYREQUEST']._serialized_end=2277
+  _globals['_GETPRIVACYRESPONSE']._serialized_start=2279
+  _globals['_GETPRIVACYRESPONSE']._serialized_end=2334
+  _globals['_DATAPLACE']._serialized_start=2336
+  _globals['_DATAPLACE']._serialized_end=2446
+  _globals['_DRAINREQUEST']._serialized_start=2448
+  _globals['_DRAINREQUEST']._serialized_end=2504
+  _globals['_DRAINRESPONSE']._serialized_start=2506
+  _globals['_DRAINRESPONSE']._serialized_end=2562
+  _globals['_ERRORDETAIL']._serialized_start=2565
+  _globals['_ERRORDETAIL']._serialized_end=2841
+  _globals['_DAEMONSERVICE']._serialized_start=3359
+  _globals['_DAEMONSERVICE']._serialized_end=3757
 # @@protoc_insertion_point(module_scope)

@@ -57,7 +57,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build", "memory", "waiting", "loading_models", "pool", "pool_limit_bytes", "spare_worker_pid", "classes", "memory_pressure", "offline", "offline_decided_by")
+    __slots__ = ("version", "pid", "started_at", "doors", "residents", "daemon_resident_bytes", "confinement", "draining", "config_path", "num_requests_served", "num_sessions", "models_dir", "engine_build", "memory", "waiting", "loading_models", "pool", "pool_limit_bytes", "spare_worker_pid", "classes", "memory_pressure", "trips", "tripwire", "num_trips", "offline", "offline_decided_by")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +79,9 @@ class GetStatusResponse(_message.Message):
     SPARE_WORKER_PID_FIELD_NUMBER: _ClassVar[int]
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     MEMORY_PRESSURE_FIELD_NUMBER: _ClassVar[int]
+    TRIPS_FIELD_NUMBER: _ClassVar[int]
+    TRIPWIRE_FIELD_NUMBER: _ClassVar[int]
+    NUM_TRIPS_FIELD_NUMBER: _ClassVar[int]
     OFFLINE_FIELD_NUMBER: _ClassVar[int]
     OFFLINE_DECIDED_BY_FIELD_NUMBER: _ClassVar[int]
     version: str
@@ -102,9 +105,26 @@ class GetStatusResponse(_message.Message):
     spare_worker_pid: int
     classes: _containers.RepeatedCompositeFieldContainer[ClassLoad]
     memory_pressure: MemoryPressure
+    trips: _containers.RepeatedCompositeFieldContainer[Trip]
+    tripwire: str
+    num_trips: int
     offline: bool
     offline_decided_by: str
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[Waiting, _Mapping]]] = ..., loading_models: _Optional[_Iterable[str]] = ..., pool: _Optional[_Iterable[_Union[PoolUse, _Mapping]]] = ..., pool_limit_bytes: _Optional[int] = ..., spare_worker_pid: _Optional[int] = ..., classes: _Optional[_Iterable[_Union[ClassLoad, _Mapping]]] = ..., memory_pressure: _Optional[_Union[MemoryPressure, _Mapping]] = ..., offline: _Optional[bool] = ..., offline_decided_by: _Optional[str] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doors: _Optional[_Iterable[_Union[Door, _Mapping]]] = ..., residents: _Optional[_Iterable[_Union[_models_pb2.Resident, _Mapping]]] = ..., daemon_resident_bytes: _Optional[int] = ..., confinement: _Optional[str] = ..., draining: _Optional[bool] = ..., config_path: _Optional[str] = ..., num_requests_served: _Optional[int] = ..., num_sessions: _Optional[int] = ..., models_dir: _Optional[str] = ..., engine_build: _Optional[str] = ..., memory: _Optional[_Iterable[_Union[Memory, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[Waiting, _Mapping]]] = ..., loading_models: _Optional[_Iterable[str]] = ..., pool: _Optional[_Iterable[_Union[PoolUse, _Mapping]]] = ..., pool_limit_bytes: _Optional[int] = ..., spare_worker_pid: _Optional[int] = ..., classes: _Optional[_Iterable[_Union[ClassLoad, _Mapping]]] = ..., memory_pressure: _Optional[_Union[MemoryPressure, _Mapping]] = ..., trips: _Optional[_Iterable[_Union[Trip, _Mapping]]] = ..., tripwire: _Optional[str] = ..., num_trips: _Optional[int] = ..., offline: _Optional[bool] = ..., offline_decided_by: _Optional[str] = ...) -> None: ...
+
+class Trip(_message.Message):
+    __slots__ = ("model", "sha256", "call", "count", "last_at")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAST_AT_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    sha256: str
+    call: str
+    count: int
+    last_at: _timestamp_pb2.Timestamp
+    def __init__(self, model: _Optional[str] = ..., sha256: _Optional[str] = ..., call: _Optional[str] = ..., count: _Optional[int] = ..., last_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Memory(_message.Message):
     __slots__ = ("device", "budget_bytes", "reserved_bytes", "measured_bytes", "free_bytes")

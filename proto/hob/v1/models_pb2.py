@@ -26,61 +26,61 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hob.v1 import inference_pb2 as hob_dot_v1_dot_inference__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13hob/v1/models.proto\x12\x06hob.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hob/v1/inference.proto\"\xa4\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61liases\x18\x02 \x03(\t\x12\x12\n\nfile_bytes\x18\x03 \x01(\x04\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12$\n\tresidency\x18\x06 \x01(\x0e\x32\x11.hob.v1.Residency\x12\x0e\n\x06pinned\x18\x07 \x01(\x08\x12/\n\x0bmodified_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x64raft\x18\t \x01(\t\x12\x1b\n\x13template_overridden\x18\n \x01(\x08\x12!\n\x08\x61\x64\x61pters\x18\x0b \x03(\x0b\x32\x0f.hob.v1.Adapter\x12\x11\n\tprojector\x18\x0c \x01(\t\"L\n\x07\x41\x64\x61pter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nfile_bytes\x18\x02 \x01(\x04\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07problem\x18\x04 \x01(\t\"\xc4\x08\n\x08Resident\x12\r\n\x05model\x18\x01 \x01(\t\x12$\n\tresidency\x18\x02 \x01(\x0e\x32\x11.hob.v1.Residency\x12\x12\n\nworker_pid\x18\x03 \x01(\r\x12\x16\n\x0eresident_bytes\x18\x04 \x01(\x04\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\r\x12\x11\n\tnum_lanes\x18\x06 \x01(\r\x12\x13\n\x0bnum_running\x18\x07 \x01(\r\x12\x12\n\nnum_queued\x18\x08 \x01(\r\x12\x12\n\nused_cells\x18\t \x01(\r\x12\x13\n\x0btotal_cells\x18\n \x01(\r\x12\x13\n\x0bnum_threads\x18\x0b \x01(\r\x12\x10\n\x08\x64\x65graded\x18\x0c \x01(\t\x12\x0f\n\x07sandbox\x18\r \x01(\t\x12-\n\tloaded_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nidle_since\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tleaves_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06pinned\x18\x11 \x01(\x08\x12\x14\n\x0cnum_restarts\x18\x12 \x01(\r\x12\x14\n\x0c\x61rchitecture\x18\x13 \x01(\t\x12\"\n\x06memory\x18\x14 \x03(\x0b\x32\x12.hob.v1.MemoryLine\x12\x1c\n\x14num_tokens_generated\x18\x15 \x01(\x04\x12\x14\n\x0c\x63\x61\x63hed_cells\x18\x16 \x01(\r\x12\x13\n\x0bstash_bytes\x18\x1c \x01(\x04\x12\x1d\n\x15num_threads_computing\x18\x17 \x01(\r\x12\x19\n\x11num_prompt_tokens\x18\x18 \x01(\x04\x12\x19\n\x11num_cached_tokens\x18\x19 \x01(\x04\x12\x1a\n\x12num_drafted_tokens\x18\x1a \x01(\x04\x12\x1b\n\x13num_accepted_tokens\x18\x1b \x01(\x04\x12\"\n\tabilities\x18\x1d \x03(\x0e\x32\x0f.hob.v1.Ability\x12\x1c\n\x14\x65mbedding_dimensions\x18\x1e \x01(\r\x12\r\n\x05\x64raft\x18\x1f \x01(\t\x12\x15\n\rdraft_problem\x18  \x01(\t\x12\x1b\n\x13template_overridden\x18! \x01(\x08\x12\x11\n\tprojector\x18\" \x01(\t\x12\x19\n\x11projector_problem\x18# \x01(\t\x12\x18\n\x10projector_sha256\x18$ \x01(\t\x12\x12\n\npool_bytes\x18- \x01(\x04\x12\x14\n\x0cnum_restored\x18. \x01(\r\x12\x12\n\nnum_leases\x18( \x01(\r\x12\x12\n\nleaves_for\x18) \x01(\t\x12.\n\nkept_until\x18* \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06shrunk\x18% \x01(\t\"]\n\nMemoryLine\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x16\n\x0ereserved_bytes\x18\x03 \x01(\x04\x12\x16\n\x0emeasured_bytes\x18\x04 \x01(\x04\"\xa4\x01\n\x04Plan\x12!\n\x05lines\x18\x01 \x03(\x0b\x32\x12.hob.v1.MemoryLine\x12\x1f\n\x07\x64\x65vices\x18\x02 \x03(\x0b\x32\x0e.hob.v1.Device\x12\r\n\x05steps\x18\x03 \x03(\t\x12\x0e\n\x06\x65victs\x18\x04 \x03(\t\x12\x0f\n\x07problem\x18\x05 \x01(\t\x12\x10\n\x08\x66its_now\x18\x06 \x01(\x08\x12\x16\n\x0e\x63ontext_tokens\x18\x07 \x01(\r\"|\n\x06\x44\x65vice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x13\n\x0btotal_bytes\x18\x03 \x01(\x04\x12\x12\n\nfree_bytes\x18\x04 \x01(\x04\x12\x14\n\x0c\x62udget_bytes\x18\x05 \x01(\x04\x12\x16\n\x0ereserved_bytes\x18\x06 \x01(\x04\"\x13\n\x11ListModelsRequest\"3\n\x12ListModelsResponse\x12\x1d\n\x06models\x18\x01 \x03(\x0b\x32\r.hob.v1.Model\" \n\x0fGetModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"\xc5\x01\n\x10GetModelResponse\x12\x1c\n\x05model\x18\x01 \x01(\x0b\x32\r.hob.v1.Model\x12\"\n\x08resident\x18\x02 \x01(\x0b\x32\x10.hob.v1.Resident\x12$\n\x08\x65stimate\x18\x03 \x03(\x0b\x32\x12.hob.v1.MemoryLine\x12\x1c\n\x05\x66\x61\x63ts\x18\x04 \x03(\x0b\x32\r.hob.v1.Facts\x12\x1a\n\x04plan\x18\x05 \x01(\x0b\x32\x0c.hob.v1.Plan\x12\x0f\n\x07problem\x18\x06 \x01(\t\"#\n\x05\x46\x61\x63ts\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"w\n\x10LoadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x0b\n\x03pin\x18\x03 \x01(\x08\x12\x1f\n\x12keep_alive_seconds\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x15\n\x13_keep_alive_seconds\"\x83\x01\n\x11LoadModelResponse\x12$\n\x08progress\x18\x01 \x01(\x0b\x32\x10.hob.v1.ProgressH\x00\x12\"\n\x06loaded\x18\x02 \x01(\x0b\x32\x10.hob.v1.ResidentH\x00\x12\x1c\n\x04plan\x18\x03 \x01(\x0b\x32\x0c.hob.v1.PlanH\x00\x42\x06\n\x04kind\"2\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\"@\n\x13UnloadModelResponse\x12\x14\n\x0cwas_resident\x18\x01 \x01(\x08\x12\x13\n\x0b\x66reed_bytes\x18\x02 \x01(\x04\"0\n\x0fPinModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06pinned\x18\x02 \x01(\x08\"\x12\n\x10PinModelResponse\"#\n\x12VerifyModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"i\n\x13VerifyModelResponse\x12$\n\x08progress\x18\x01 \x01(\x0b\x32\x10.hob.v1.ProgressH\x00\x12$\n\x08verified\x18\x02 \x01(\x0b\x32\x10.hob.v1.VerifiedH\x00\x42\x06\n\x04kind\",\n\x08Verified\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x10\n\x08recorded\x18\x02 \x01(\x08\"O\n\x12\x46orgetCacheRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x19\n\x0c\x63\x61\x63he_domain\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x0f\n\r_cache_domain\"@\n\x13\x46orgetCacheResponse\x12\x14\n\x0cnum_prefixes\x18\x01 \x01(\r\x12\x13\n\x0b\x66reed_bytes\x18\x02 \x01(\x04*\x81\x01\n\tResidency\x12\x19\n\x15RESIDENCY_UNSPECIFIED\x10\x00\x12\x14\n\x10RESIDENCY_ABSENT\x10\x01\x12\x15\n\x11RESIDENCY_LOADING\x10\x02\x12\x13\n\x0fRESIDENCY_READY\x10\x03\x12\x17\n\x13RESIDENCY_UNLOADING\x10\x04*\xa8\x01\n\x07\x41\x62ility\x12\x17\n\x13\x41\x42ILITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41\x42ILITY_GENERATE\x10\x01\x12\x10\n\x0c\x41\x42ILITY_CHAT\x10\x02\x12\x12\n\x0e\x41\x42ILITY_INFILL\x10\x03\x12\x11\n\rABILITY_EMBED\x10\x04\x12\x12\n\x0e\x41\x42ILITY_RERANK\x10\x05\x12\x0f\n\x0b\x41\x42ILITY_SEE\x10\x06\x12\x10\n\x0c\x41\x42ILITY_HEAR\x10\x07\x32\xef\x03\n\x0cModelService\x12\x43\n\nListModels\x12\x19.hob.v1.ListModelsRequest\x1a\x1a.hob.v1.ListModelsResponse\x12=\n\x08GetModel\x12\x17.hob.v1.GetModelRequest\x1a\x18.hob.v1.GetModelResponse\x12\x42\n\tLoadModel\x12\x18.hob.v1.LoadModelRequest\x1a\x19.hob.v1.LoadModelResponse0\x01\x12\x46\n\x0bUnloadModel\x12\x1a.hob.v1.UnloadModelRequest\x1a\x1b.hob.v1.UnloadModelResponse\x12=\n\x08PinModel\x12\x17.hob.v1.PinModelRequest\x1a\x18.hob.v1.PinModelResponse\x12H\n\x0bVerifyModel\x12\x1a.hob.v1.VerifyModelRequest\x1a\x1b.hob.v1.VerifyModelResponse0\x01\x12\x46\n\x0b\x46orgetCache\x12\x1a.hob.v1.ForgetCacheRequest\x1a\x1b.hob.v1.ForgetCacheResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13hob/v1/models.proto\x12\x06hob.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hob/v1/inference.proto\"\xa4\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61liases\x18\x02 \x03(\t\x12\x12\n\nfile_bytes\x18\x03 \x01(\x04\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12$\n\tresidency\x18\x06 \x01(\x0e\x32\x11.hob.v1.Residency\x12\x0e\n\x06pinned\x18\x07 \x01(\x08\x12/\n\x0bmodified_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x64raft\x18\t \x01(\t\x12\x1b\n\x13template_overridden\x18\n \x01(\x08\x12!\n\x08\x61\x64\x61pters\x18\x0b \x03(\x0b\x32\x0f.hob.v1.Adapter\x12\x11\n\tprojector\x18\x0c \x01(\t\"L\n\x07\x41\x64\x61pter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nfile_bytes\x18\x02 \x01(\x04\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07problem\x18\x04 \x01(\t\"\xe6\x08\n\x08Resident\x12\r\n\x05model\x18\x01 \x01(\t\x12$\n\tresidency\x18\x02 \x01(\x0e\x32\x11.hob.v1.Residency\x12\x12\n\nworker_pid\x18\x03 \x01(\r\x12\x16\n\x0eresident_bytes\x18\x04 \x01(\x04\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\r\x12\x11\n\tnum_lanes\x18\x06 \x01(\r\x12\x13\n\x0bnum_running\x18\x07 \x01(\r\x12\x12\n\nnum_queued\x18\x08 \x01(\r\x12\x12\n\nused_cells\x18\t \x01(\r\x12\x13\n\x0btotal_cells\x18\n \x01(\r\x12\x13\n\x0bnum_threads\x18\x0b \x01(\r\x12\x10\n\x08\x64\x65graded\x18\x0c \x01(\t\x12\x0f\n\x07sandbox\x18\r \x01(\t\x12-\n\tloaded_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nidle_since\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tleaves_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06pinned\x18\x11 \x01(\x08\x12\x14\n\x0cnum_restarts\x18\x12 \x01(\r\x12\x14\n\x0c\x61rchitecture\x18\x13 \x01(\t\x12\"\n\x06memory\x18\x14 \x03(\x0b\x32\x12.hob.v1.MemoryLine\x12\x1c\n\x14num_tokens_generated\x18\x15 \x01(\x04\x12\x14\n\x0c\x63\x61\x63hed_cells\x18\x16 \x01(\r\x12\x13\n\x0bstash_bytes\x18\x1c \x01(\x04\x12\x1d\n\x15num_threads_computing\x18\x17 \x01(\r\x12\x19\n\x11num_prompt_tokens\x18\x18 \x01(\x04\x12\x19\n\x11num_cached_tokens\x18\x19 \x01(\x04\x12\x1a\n\x12num_drafted_tokens\x18\x1a \x01(\x04\x12\x1b\n\x13num_accepted_tokens\x18\x1b \x01(\x04\x12\"\n\tabilities\x18\x1d \x03(\x0e\x32\x0f.hob.v1.Ability\x12\x1c\n\x14\x65mbedding_dimensions\x18\x1e \x01(\r\x12\r\n\x05\x64raft\x18\x1f \x01(\t\x12\x15\n\rdraft_problem\x18  \x01(\t\x12\x1b\n\x13template_overridden\x18! \x01(\x08\x12\x11\n\tprojector\x18\" \x01(\t\x12\x19\n\x11projector_problem\x18# \x01(\t\x12\x18\n\x10projector_sha256\x18$ \x01(\t\x12\x12\n\npool_bytes\x18- \x01(\x04\x12\x14\n\x0cnum_restored\x18. \x01(\r\x12\x12\n\nnum_leases\x18( \x01(\r\x12\x12\n\nleaves_for\x18) \x01(\t\x12.\n\nkept_until\x18* \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tnum_trips\x18+ \x01(\r\x12\r\n\x05trips\x18, \x01(\t\x12\x0e\n\x06shrunk\x18% \x01(\t\"]\n\nMemoryLine\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x16\n\x0ereserved_bytes\x18\x03 \x01(\x04\x12\x16\n\x0emeasured_bytes\x18\x04 \x01(\x04\"\xa4\x01\n\x04Plan\x12!\n\x05lines\x18\x01 \x03(\x0b\x32\x12.hob.v1.MemoryLine\x12\x1f\n\x07\x64\x65vices\x18\x02 \x03(\x0b\x32\x0e.hob.v1.Device\x12\r\n\x05steps\x18\x03 \x03(\t\x12\x0e\n\x06\x65victs\x18\x04 \x03(\t\x12\x0f\n\x07problem\x18\x05 \x01(\t\x12\x10\n\x08\x66its_now\x18\x06 \x01(\x08\x12\x16\n\x0e\x63ontext_tokens\x18\x07 \x01(\r\"|\n\x06\x44\x65vice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x13\n\x0btotal_bytes\x18\x03 \x01(\x04\x12\x12\n\nfree_bytes\x18\x04 \x01(\x04\x12\x14\n\x0c\x62udget_bytes\x18\x05 \x01(\x04\x12\x16\n\x0ereserved_bytes\x18\x06 \x01(\x04\"\x13\n\x11ListModelsRequest\"3\n\x12ListModelsResponse\x12\x1d\n\x06models\x18\x01 \x03(\x0b\x32\r.hob.v1.Model\" \n\x0fGetModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"\xc5\x01\n\x10GetModelResponse\x12\x1c\n\x05model\x18\x01 \x01(\x0b\x32\r.hob.v1.Model\x12\"\n\x08resident\x18\x02 \x01(\x0b\x32\x10.hob.v1.Resident\x12$\n\x08\x65stimate\x18\x03 \x03(\x0b\x32\x12.hob.v1.MemoryLine\x12\x1c\n\x05\x66\x61\x63ts\x18\x04 \x03(\x0b\x32\r.hob.v1.Facts\x12\x1a\n\x04plan\x18\x05 \x01(\x0b\x32\x0c.hob.v1.Plan\x12\x0f\n\x07problem\x18\x06 \x01(\t\"#\n\x05\x46\x61\x63ts\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"w\n\x10LoadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x0b\n\x03pin\x18\x03 \x01(\x08\x12\x1f\n\x12keep_alive_seconds\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x15\n\x13_keep_alive_seconds\"\x83\x01\n\x11LoadModelResponse\x12$\n\x08progress\x18\x01 \x01(\x0b\x32\x10.hob.v1.ProgressH\x00\x12\"\n\x06loaded\x18\x02 \x01(\x0b\x32\x10.hob.v1.ResidentH\x00\x12\x1c\n\x04plan\x18\x03 \x01(\x0b\x32\x0c.hob.v1.PlanH\x00\x42\x06\n\x04kind\"2\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\"@\n\x13UnloadModelResponse\x12\x14\n\x0cwas_resident\x18\x01 \x01(\x08\x12\x13\n\x0b\x66reed_bytes\x18\x02 \x01(\x04\"0\n\x0fPinModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06pinned\x18\x02 \x01(\x08\"\x12\n\x10PinModelResponse\"#\n\x12VerifyModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"i\n\x13VerifyModelResponse\x12$\n\x08progress\x18\x01 \x01(\x0b\x32\x10.hob.v1.ProgressH\x00\x12$\n\x08verified\x18\x02 \x01(\x0b\x32\x10.hob.v1.VerifiedH\x00\x42\x06\n\x04kind\",\n\x08Verified\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x10\n\x08recorded\x18\x02 \x01(\x08\"O\n\x12\x46orgetCacheRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x19\n\x0c\x63\x61\x63he_domain\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x0f\n\r_cache_domain\"@\n\x13\x46orgetCacheResponse\x12\x14\n\x0cnum_prefixes\x18\x01 \x01(\r\x12\x13\n\x0b\x66reed_bytes\x18\x02 \x01(\x04*\x81\x01\n\tResidency\x12\x19\n\x15RESIDENCY_UNSPECIFIED\x10\x00\x12\x14\n\x10RESIDENCY_ABSENT\x10\x01\x12\x15\n\x11RESIDENCY_LOADING\x10\x02\x12\x13\n\x0fRESIDENCY_READY\x10\x03\x12\x17\n\x13RESIDENCY_UNLOADING\x10\x04*\xa8\x01\n\x07\x41\x62ility\x12\x17\n\x13\x41\x42ILITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41\x42ILITY_GENERATE\x10\x01\x12\x10\n\x0c\x41\x42ILITY_CHAT\x10\x02\x12\x12\n\x0e\x41\x42ILITY_INFILL\x10\x03\x12\x11\n\rABILITY_EMBED\x10\x04\x12\x12\n\x0e\x41\x42ILITY_RERANK\x10\x05\x12\x0f\n\x0b\x41\x42ILITY_SEE\x10\x06\x12\x10\n\x0c\x41\x42ILITY_HEAR\x10\x07\x32\xef\x03\n\x0cModelService\x12\x43\n\nListModels\x12\x19.hob.v1.ListModelsRequest\x1a\x1a.hob.v1.ListModelsResponse\x12=\n\x08GetModel\x12\x17.hob.v1.GetModelRequest\x1a\x18.hob.v1.GetModelResponse\x12\x42\n\tLoadModel\x12\x18.hob.v1.LoadModelRequest\x1a\x19.hob.v1.LoadModelResponse0\x01\x12\x46\n\x0bUnloadModel\x12\x1a.hob.v1.UnloadModelRequest\x1a\x1b.hob.v1.UnloadModelResponse\x12=\n\x08PinModel\x12\x17.hob.v1.PinModelRequest\x1a\x18.hob.v1.PinModelResponse\x12H\n\x0bVerifyModel\x12\x1a.hob.v1.VerifyModelRequest\x1a\x1b.hob.v1.VerifyModelResponse0\x01\x12\x46\n\x0b\x46orgetCache\x12\x1a.hob.v1.ForgetCacheRequest\x1a\x1b.hob.v1.ForgetCacheResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hob.v1.models_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESIDENCY']._serialized_start=3070
-  _globals['_RESIDENCY']._serialized_end=3199
-  _globals['_ABILITY']._serialized_start=3202
-  _globals['_ABILITY']._serialized_end=3370
+  _globals['_RESIDENCY']._serialized_start=3104
+  _globals['_RESIDENCY']._serialized_end=3233
+  _globals['_ABILITY']._serialized_start=3236
+  _globals['_ABILITY']._serialized_end=3404
   _globals['_MODEL']._serialized_start=89
   _globals['_MODEL']._serialized_end=381
   _globals['_ADAPTER']._serialized_start=383
   _globals['_ADAPTER']._serialized_end=459
   _globals['_RESIDENT']._serialized_start=462
-  _globals['_RESIDENT']._serialized_end=1554
-  _globals['_MEMORYLINE']._serialized_start=1556
-  _globals['_MEMORYLINE']._serialized_end=1649
-  _globals['_PLAN']._serialized_start=1652
-  _globals['_PLAN']._serialized_end=1816
-  _globals['_DEVICE']._serialized_start=1818
-  _globals['_DEVICE']._serialized_end=1942
-  _globals['_LISTMODELSREQUEST']._serialized_start=1944
-  _globals['_LISTMODELSREQUEST']._serialized_end=1963
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1965
-  _globals['_LISTMODELSRESPONSE']._serialized_end=2016
-  _globals['_GETMODELREQUEST']._serialized_start=2018
-  _globals['_GETMODELREQUEST']._serialized_end=2050
-  _globals['_GETMODELRESPONSE']._serialized_start=2053
-  _globals['_GETMODELRESPONSE']._serialized_end=2250
-  _globals['_FACTS']._serialized_start=2252
-  _globals['_FACTS']._serialized_end=2287
-  _globals['_LOADMODELREQUEST']._serialized_start=2289
-  _globals['_LOADMODELREQUEST']._serialized_end=2408
-  _globals['_LOADMODELRESPONSE']._serialized_start=2411
-  _globals['_LOADMODELRESPONSE']._serialized_end=2542
-  _globals['_UNLOADMODELREQUEST']._serialized_start=2544
-  _globals['_UNLOADMODELREQUEST']._serialized_end=2594
-  _globals['_UNLOADMODELRESPONSE']._serialized_start=2596
-  _globals['_UNLOADMODELRESPONSE']._serialized_end=2660
-  _globals['_PINMODELREQUEST']._serialized_start=2662
-  _globals['_PINMODELREQUEST']._serialized_end=2710
-  _globals['_PINMODELRESPONSE']._serialized_start=2712
-  _globals['_PINMODELRESPONSE']._serialized_end=2730
-  _globals['_VERIFYMODELREQUEST']._serialized_start=2732
-  _globals['_VERIFYMODELREQUEST']._serialized_end=2767
-  _globals['_VERIFYMODELRESPONSE']._serialized_start=2769
-  _globals['_VERIFYMODELRESPONSE']._serialized_end=2874
-  _globals['_VERIFIED']._serialized_start=2876
-  _globals['_VERIFIED']._serialized_end=2920
-  _globals['_FORGETCACHEREQUEST']._serialized_start=2922
-  _globals['_FORGETCACHEREQUEST']._serialized_end=3001
-  _globals['_FORGETCACHERESPONSE']._serialized_start=3003
-  _globals['_FORGETCACHERESPONSE']._serialized_end=3067
-  _globals['_MODELSERVICE']._serialized_start=3373
-  _globals['_MODELSERVICE']._serialized_end=3868
+  _globals['_RESIDENT']._serialized_end=1588
+  _globals['_MEMORYLINE']._serialized_start=1590
+  _globals['_MEMORYLINE']._serialized_end=1683
+  _globals['_PLAN']._serialized_start=1686
+  _globals['_PLAN']._serialized_end=1850
+  _globals['_DEVICE']._serialized_start=1852
+  _globals['_DEVICE']._serialized_end=1976
+  _globals['_LISTMODELSREQUEST']._serialized_start=1978
+  _globals['_LISTMODELSREQUEST']._serialized_end=1997
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1999
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2050
+  _globals['_GETMODELREQUEST']._serialized_start=2052
+  _globals['_GETMODELREQUEST']._serialized_end=2084
+  _globals['_GETMODELRESPONSE']._serialized_start=2087
+  _globals['_GETMODELRESPONSE']._serialized_end=2284
+  _globals['_FACTS']._serialized_start=2286
+  _globals['_FACTS']._serialized_end=2321
+  _globals['_LOADMODELREQUEST']._serialized_start=2323
+  _globals['_LOADMODELREQUEST']._serialized_end=2442
+  _globals['_LOADMODELRESPONSE']._serialized_start=2445
+  _globals['_LOADMODELRESPONSE']._serialized_end=2576
+  _globals['_UNLOADMODELREQUEST']._serialized_start=2578
+  _globals['_UNLOADMODELREQUEST']._serialized_end=2628
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=2630
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=2694
+  _globals['_PINMODELREQUEST']._serialized_start=2696
+  _globals['_PINMODELREQUEST']._serialized_end=2744
+  _globals['_PINMODELRESPONSE']._serialized_start=2746
+  _globals['_PINMODELRESPONSE']._serialized_end=2764
+  _globals['_VERIFYMODELREQUEST']._serialized_start=2766
+  _globals['_VERIFYMODELREQUEST']._serialized_end=2801
+  _globals['_VERIFYMODELRESPONSE']._serialized_start=2803
+  _globals['_VERIFYMODELRESPONSE']._serialized_end=2908
+  _globals['_VERIFIED']._serialized_start=2910
+  _globals['_VERIFIED']._serialized_end=2954
+  _globals['_FORGETCACHEREQUEST']._serialized_start=2956
+  _globals['_FORGETCACHEREQUEST']._serialized_end=3035
+  _globals['_FORGETCACHERESPONSE']._serialized_start=3037
+  _globals['_FORGETCACHERESPONSE']._serialized_end=3101
+  _globals['_MODELSERVICE']._serialized_start=3407
+  _globals['_MODELSERVICE']._serialized_end=3902
 # @@protoc_insertion_point(module_scope)

@@ -12,6 +12,7 @@ from hobd.broker.broker import Broker
 from hobd.broker.needs import Needs
 from hobd.broker.request import Request
 from hobd.broker.resident import Resident
+from hobd.broker.trips import Trips
 from hobd.broker.yielding import Yielding
 from hobd.config import Config
 from hobd.pressure.watch import NoWatch
@@ -21,6 +22,8 @@ from hobd.wire import messages as m
 
 class StuckLoading:
     """Loads nothing, and takes its time to be cancelled."""
+
+    trips = Trips()
 
     async def load(self, entry: Entry, config: Config, progress: Callable[[str, float], None]) -> Resident:
         raise await asyncio.get_running_loop().create_future()

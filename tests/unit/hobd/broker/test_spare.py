@@ -19,6 +19,9 @@ class FakeProcess:
         self._theirs.close()
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
+    def hang_up(self) -> None:
+        self.sock.close()
+
     async def wait(self) -> int:
         return await asyncio.shield(self._exited)
 
