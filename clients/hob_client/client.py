@@ -20,7 +20,7 @@ from hob_client import launch, socket_path
 from hob_client.channel import Link, open_link
 from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
-from hob_client.models import Model, ModelDetails, Plan, Resident, Unloaded, Verified
+from hob_client.models import Model, ModelDetails, Plan, Released, Resident, Unloaded, Verified
 from hob_client.parameters import Options, Parameters
 from hob_client.reading import read, read_details, read_event
 from hob_client.requests import ChatParameters, Message, chat_request, check_text, generate_request, token_ids
@@ -215,9 +215,16 @@ class Client:
         """Keep a model from being evicted, or let it go."""
         self._call(lambda link: link.models.PinModel, models_pb2.PinModelRequest(model=model, pinned=pinned))
 
-    def verify(self, model: str) -> Generator[Progress | Verified, None, None]:
-        """Compare a model's file with its recorded digest; the Verified comes last."""
-        return self._kinds(lambda link: link.models.VerifyModel, models_pb2.VerifyModelRequest(model=model))
+    def verify(self, model: str, *, accept: bool = False) -> Generator[Progress | Verified, None, None]:
+        """Compare a model's files with what they should be, or accept them; the Verified comes last."""
+        request = models_pb2.VerifyModelRequest(model=model, accept=accept)
+        return self._kinds(lambda link: link.models.VerifyModel, request)
+
+    def release(self, model: str) -> Released:
+        """Let a model out of quarantine, and what lies beside it."""
+        request = models_pb2.ReleaseModelRequest(model=model)
+        released: Released = read(self._call(lambda link: link.models.ReleaseModel, request))
+        return released
 
     # ------------------------------------------------------------- the daemon
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from hob import address
 
 from hobd import log
+from hobd.broker.admission import Admission
 from hobd.broker.appraisal import Appraiser
 from hobd.broker.broker import Broker
 from hobd.broker.devices import SystemDevices
@@ -38,6 +39,8 @@ from hobd.sandbox import enter
 from hobd.sandbox.failure import SandboxError
 from hobd.store.catalog import Catalog
 from hobd.store.digest import DigestMemory
+from hobd.store.pins import Pins
+from hobd.store.quarantine import Quarantine
 from hobd.store.quirks import Quirks
 
 if TYPE_CHECKING:
@@ -130,6 +133,7 @@ class _Daemon:
         self._worker = worker
         self._started_at = time.time()
         self._appraiser = Appraiser(SystemDevices(), budget)
+        self._admission = _admission(address.state_dir())
         self._ending = asyncio.Event()
 
     async def serve(self) -> None:
@@ -178,7 +182,7 @@ class _Daemon:
         loading = Loading(
             spawner=PythonSpawner(sandbox=self._config.security.sandbox, module=self._worker),
             quirks=Quirks(state / "quirks.json"),
-            digests=DigestMemory(state / "digests.json"),
+            admission=self._admission,
             vault=Vault(self._config.memory.pool_mb * 1_000_000),
             appraiser=self._appraiser,
         )
@@ -208,7 +212,7 @@ class _Daemon:
             broker, identity, num_connections=lambda: host.num_connections, end=self._ending.set
         )
         host = Host(
-            [InferenceService(broker), ModelService(broker, self._appraiser), control],
+            [InferenceService(broker), ModelService(broker, self._appraiser, self._admission), control],
             admit=_admit,
         )
         return host
@@ -251,6 +255,15 @@ async def _quiet(broker: Broker) -> None:
     """Returns when nobody has asked for a moment, and nothing loads."""
     await broker.idle_for(_QUIET_SECONDS)
     await broker.loading.at_rest()
+
+
+def _admission(state: Path) -> Admission:
+    """What is remembered of model files, from one life of the daemon to the next."""
+    return Admission(
+        digests=DigestMemory(state / "digests.json"),
+        pins=Pins(state / "pins.json"),
+        quarantine=Quarantine(state / "quarantine.json"),
+    )
 
 
 def _admit(connection: socket.socket) -> None:

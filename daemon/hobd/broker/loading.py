@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from hobd import errors, log
+from hobd.broker.admission import Admission
 from hobd.broker.appraisal import Appraiser, as_planned
 from hobd.broker.death import WorkerDied
 from hobd.broker.draft import Draft
@@ -36,7 +37,6 @@ from hobd.broker.supervisor import Spawner, WorkerProcess, describe_exit
 from hobd.broker.vault import Vault
 from hobd.config import Config
 from hobd.store.catalog import Entry
-from hobd.store.digest import DigestMemory
 from hobd.store.override import read_override
 from hobd.store.quirks import Quirks
 from hobd.wire import messages as m
@@ -59,7 +59,7 @@ class Loading:
     """How models are loaded; holds no state of any one of them, but for what `vault` keeps sealed."""
 
     def __init__(
-        self, *, spawner: Spawner, quirks: Quirks, digests: DigestMemory, vault: Vault, appraiser: Appraiser
+        self, *, spawner: Spawner, quirks: Quirks, admission: Admission, vault: Vault, appraiser: Appraiser
     ) -> None:
         self.spare = SpareWorker(spawner)
         self.vault = vault
@@ -69,13 +69,13 @@ class Loading:
         self._appraiser = appraiser
         self._spawner = spawner
         self._quirks = quirks
-        self._digests = digests
+        self._admission = admission
 
     async def load(self, entry: Entry, draft: Draft, config: Config, progress: Progress) -> Resident:
         """A resident that answers. Raises ModelUnusable, OutOfMemory or WorkerCrashed."""
         began = time.monotonic()
         with contextlib.ExitStack() as stack, self._at_work():
-            files = await open_files(entry, draft, config, self._digests, progress, stack)
+            files = await open_files(entry, draft, config, self._admission, progress, stack)
             plan = await asyncio.to_thread(
                 self._appraiser.plan,
                 entry.name,
@@ -130,7 +130,7 @@ class Loading:
             return await self._try_extras(job, workaround=None)
         except WorkerDied as death:
             if death.phase is not m.Phase.PROBING or death.status not in _FAULTS:
-                raise self._crash(job.entry, death) from None
+                raise self._crash(job, death) from None
             first = death
         log.event("probe_failed", model=job.entry.name, how=describe_exit(first.status), retry="degraded")
         workaround = (
@@ -139,7 +139,7 @@ class Loading:
         try:
             resident = await self._try_extras(job, workaround=workaround)
         except WorkerDied as death:
-            raise self._crash(job.entry, death) from None
+            raise self._crash(job, death) from None
         self._quirks.remember(resident.engine_build, workaround)
         return resident
 
@@ -147,12 +147,20 @@ class Loading:
         """Attempts with all there is for the model, each without what the worker before died of."""
         while True:
             try:
-                return await self._try_worker(job, workaround=workaround)
+                resident = await self._try_worker(job, workaround=workaround)
             except WorkerDied as death:
                 less = job.files.without_culprit(death)
                 if less is None:
                     raise
+                self._admission.died(job.files.culprit(death), death, job.config)
                 job = replace(job, files=less)
+                continue
+            try:
+                await asyncio.to_thread(self._admission.loaded, job.files.handed_over, job.config)
+            except BaseException:
+                resident.process.kill()
+                raise
+            return resident
 
     async def _try_worker(self, job: _Job, *, workaround: str | None) -> Resident:
         """One attempt, of which no worker is left when it fails. `workaround` None: the remembered one."""
@@ -216,8 +224,16 @@ class Loading:
             raise
         resident.handover = handover
 
+    def _crash(self, job: _Job, death: WorkerDied) -> errors.HobError:
+        """What to tell of a death that nothing works around; it counts against the model."""
+        quarantined = self._admission.died(job.files.culprit(death), death, job.config)
+        error = self._describe(job.entry, death)
+        if quarantined:
+            error.message = f"{error.message}; {quarantined}"
+        return error
+
     @staticmethod
-    def _crash(entry: Entry, death: WorkerDied) -> errors.HobError:
+    def _describe(entry: Entry, death: WorkerDied) -> errors.HobError:
         during = f"while {death.phase.value}"
         if death.reason:
             return errors.WorkerCrashed(

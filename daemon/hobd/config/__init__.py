@@ -6,11 +6,12 @@ Read by main.py, which hands each part the values it needs.
 
 from hobd.config.compare import RELOADABLE, changed_keys
 from hobd.config.load import config_file, load
-from hobd.config.schema import Config, Daemon, Engine, Limits, Memory, Models, Security
+from hobd.config.schema import Admission, Config, Daemon, Engine, Limits, Memory, Models, Security
 from hobd.config.write import to_toml
 
 __all__ = [
     "RELOADABLE",
+    "Admission",
     "Config",
     "Daemon",
     "Engine",

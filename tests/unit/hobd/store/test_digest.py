@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,12 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def memory(tmp_path: Path) -> DigestMemory:
-    return DigestMemory(tmp_path / "state" / "digests.json")
+    return later_memory(tmp_path / "state" / "digests.json")
+
+
+def later_memory(path: Path) -> DigestMemory:
+    """As it is when files have not been changed for a while."""
+    return DigestMemory(path, now_ns=lambda: time.time_ns() + 10**10)
 
 
 @pytest.fixture
@@ -194,7 +200,7 @@ def test_verify_reads_and_compares(path: Path) -> None:
 
 def test_memory_outlives_the_daemon(path: Path, tmp_path: Path, hashed: list[Path]) -> None:
     for _ in range(2):
-        opened(path, DigestMemory(tmp_path / "digests.json"))
+        opened(path, later_memory(tmp_path / "digests.json"))
     assert len(hashed) == 1
 
 
@@ -213,12 +219,12 @@ def test_memory_is_the_owners_alone(path: Path, memory: DigestMemory, tmp_path: 
 def test_damaged_memory_is_forgotten(path: Path, tmp_path: Path, content: bytes, hashed: list[Path]) -> None:
     (tmp_path / "digests.json").write_bytes(content)
     for _ in range(2):
-        assert opened(path, DigestMemory(tmp_path / "digests.json")) == DIGEST
+        assert opened(path, later_memory(tmp_path / "digests.json")) == DIGEST
     assert len(hashed) == 1
 
 
 def test_memory_that_cannot_be_written_lasts_for_this_life(path: Path, hashed: list[Path]) -> None:
-    memory = DigestMemory(path / "below-a-file" / "digests.json")
+    memory = later_memory(path / "below-a-file" / "digests.json")
     assert opened(path, memory) == opened(path, memory) == DIGEST
     assert len(hashed) == 1
 
