@@ -62,9 +62,7 @@ def quarantined(admission: Admission, entry: Entry) -> str:
 
 
 def release(admission: Admission, model: Entry, catalog: Catalog) -> list[str]:
-    """Lets a model out, and what lies beside it, by digest where it is known, else by name. Returns why they were
-    kept.
-    """
+    """Lets a model out and what lies beside it, by digest or by name. Returns why they were kept."""
     reasons = []
     for entry, _ in files_of(model, catalog):
         known = _provenance(entry, admission)[0].sha256
