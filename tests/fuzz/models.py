@@ -26,6 +26,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
 import psutil
+from hobd import log
 from hobd.broker.admission import Admission
 from hobd.broker.appraisal import Appraiser
 from hobd.broker.devices import SystemDevices
@@ -229,6 +230,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first file for workers")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
+    log.configure("error")
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
         files = whole_files(home)

@@ -8,14 +8,13 @@ the models directory, stands for all that it lists, by their path from there.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from hobd.store.signature import MAX_BUNDLE_BYTES, SignatureError, verify_bundle
+from hobd.store.small_file import read_small
 from hobd.store.trust import Trust
 
 _OF_A_DIRECTORY = "model.sig"
@@ -62,15 +61,8 @@ def _candidates(file: Path, models: Path) -> Iterator[tuple[Path, tuple[str, ...
 def _read(path: Path) -> bytes | None:
     """None where there is nothing. What cannot be read, or is too long, verifies as no signature."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        return read_small(path, MAX_BUNDLE_BYTES)[0]
     except FileNotFoundError:
         return None
     except OSError:
         return b""
-    with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return b""
-        try:
-            return file.read(MAX_BUNDLE_BYTES + 1)
-        except OSError:
-            return b""

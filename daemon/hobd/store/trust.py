@@ -21,11 +21,13 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from hobd.store.small_file import read_small
+
 _MAX_BYTES = 64 << 10
 _MAX_FILES = 32
 _MAX_LINKS = 4  # of a chain, between a signer and a root
 _KEY, _CERTIFICATE = b"-----BEGIN PUBLIC KEY-----", b"-----BEGIN CERTIFICATE-----"
-_CURVES = (256, 384, 521)
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 
 class TrustError(Exception):
@@ -64,16 +66,13 @@ def read_trust(paths: str) -> Trust:
 
 def _read(path: Path) -> bytes:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        with open(fd, "rb") as file:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()):
-                raise TrustError(f"{path} is no file of yours; name another in admission.trusted_keys")
-            if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise TrustError(f"others than its owner can write to {path}; run `chmod go-w` on it")
-            data = file.read(_MAX_BYTES + 1)
+        data, status = read_small(path, _MAX_BYTES)
     except OSError as error:
         raise TrustError(f"{path} cannot be read ({error.strerror}); mend admission.trusted_keys") from None
+    if status.st_uid not in (0, os.geteuid()):
+        raise TrustError(f"{path} is another user's; name a file of yours in admission.trusted_keys")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise TrustError(f"others than its owner can write to {path}; run `chmod go-w` on it")
     if len(data) > _MAX_BYTES or not (_KEY in data or _CERTIFICATE in data):
         raise TrustError(f"{path} is no PEM of public keys or certificates; mend admission.trusted_keys")
     return data
@@ -86,7 +85,7 @@ def _keys(data: bytes) -> Iterable[ec.EllipticCurvePublicKey]:
 
 
 def _on_a_known_curve(key: object) -> ec.EllipticCurvePublicKey:
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.key_size not in _CURVES:
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _CURVES:
         raise ValueError("no key on a curve that Model Signing uses")
     return key
 

@@ -93,6 +93,9 @@ def _numbers(header: Header) -> Iterator[Finding]:
         if any(isinstance(each, float) and not math.isfinite(each) for each in values):
             yield _finding("serious", "not_a_number", f"{shown(key)} is not a finite number")
             return
+        if key.endswith("epsilon") and not (isinstance(value, float) and value >= 0):
+            yield _finding("serious", "epsilon", f"{shown(key)} is no positive number")
+            return
 
 
 def _rest(header: Header) -> Iterator[Finding]:
