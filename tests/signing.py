@@ -111,12 +111,8 @@ def certificate(
 ) -> x509.Certificate:
     """Issued by `issuer` (key, name), or by itself."""
     issuer_key, issuer_name = issuer or (key, name)
-    usage = dict.fromkeys(
-        (
-            "content_commitment key_encipherment data_encipherment key_agreement crl_sign encipher_only decipher_only"
-        ).split(),
-        False,
-    )
+    others = "content_commitment key_encipherment data_encipherment key_agreement crl_sign encipher_only"
+    usage = dict.fromkeys([*others.split(), "decipher_only"], False)
     builder = (
         x509.CertificateBuilder()
         .subject_name(_named(name))

@@ -1,4 +1,4 @@
-"""Reads a small file that anybody may have put there: a pipe does not make it wait, a long file does not fill memory.
+"""Reads a small file that anybody may have put there, without waiting for a pipe or filling memory.
 
 Must leave nothing open. Used by trust.py and signed_files.py.
 """

@@ -28,6 +28,8 @@ _TEMPLATE = "tokenizer.chat_template"
 _TOKENS = "tokenizer.ggml.tokens"
 #: Arrays that llama.cpp indexes by token, and what it takes their elements for without asking.
 _BESIDE_TOKENS = {"tokenizer.ggml.scores": "float32", "tokenizer.ggml.token_type": "int32"}
+#: What llama.cpp's tokenizer for BERT aborts without.
+_BERT_NEEDS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("bos", "cls", "seperator"))
 #: Counts by their last words: from, to, and whether a file without it cannot be a model.
 _COUNTS = {
     "context_length": (1, 1 << 30, True),
@@ -191,6 +193,10 @@ def _special_tokens(header: Header, count: int) -> Iterator[Finding]:
         if not key.startswith("tokenizer.ggml.") or not key.endswith("_token_id"):
             continue
         is_known = type(value) is int and (0 <= value < count or value in (-1, 0xFFFF_FFFF))  # none
+        is_null = type(value) is int and not 0 <= value < count
+        if is_null and header.text("tokenizer.ggml.model") == "bert" and key in _BERT_NEEDS:
+            yield _finding("serious", "special_token", f"{key} names no token, and its tokenizer needs one")
+            return
         if not is_known:
             yield _finding("suspicious", "special_token", f"{shown(key)} names none of its {count} tokens")
             return

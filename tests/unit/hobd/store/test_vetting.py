@@ -81,6 +81,7 @@ SERIOUS: dict[str, tuple[Header, str]] = {
         words(merges=Array(length=1, element="int32")),
         "merges are no list of texts",
     ),
+    "BERT without a beginning": (words(model="bert", bos_token_id=0xFFFF_FFFF), "names no token, and its"),
     "fewer rows than tokens": (words(tokens=Array(length=101, element="text")), "a row for each of 101"),
 }
 
