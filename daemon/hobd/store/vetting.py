@@ -26,10 +26,11 @@ MAX_VOCABULARY = 1 << 21
 _MOST_FINDINGS = 32
 _TEMPLATE = "tokenizer.chat_template"
 _TOKENS = "tokenizer.ggml.tokens"
+_NO_TOKENIZER = ("none", "no_vocab")
 #: Arrays that llama.cpp indexes by token, and what it takes their elements for without asking.
 _BESIDE_TOKENS = {"tokenizer.ggml.scores": "float32", "tokenizer.ggml.token_type": "int32"}
-#: What llama.cpp's tokenizer for BERT aborts without.
-_BERT_NEEDS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("bos", "cls", "seperator"))
+#: What llama.cpp's tokenizer for BERT aborts without, and which token it takes where a file says nothing.
+_BERT_NEEDS = {"tokenizer.ggml.bos_token_id": 101, "tokenizer.ggml.seperator_token_id": 102}
 #: Counts by their last words: from, to, and whether a file without it cannot be a model.
 _COUNTS = {
     "context_length": (1, 1 << 30, True),
@@ -158,9 +159,12 @@ def _experts(header: Header) -> Iterator[Finding]:
 
 
 def _vocabulary(header: Header) -> Iterator[Finding]:
-    tokens = header.facts.get(_TOKENS)
-    if tokens is None:  # some models have none; llama.cpp says which may
-        if header.text("tokenizer.ggml.model") not in ("", "none", "no_vocab"):
+    tokens, tokenizer = header.facts.get(_TOKENS), header.text("tokenizer.ggml.model")
+    if tokenizer in _NO_TOKENIZER:
+        yield _finding("serious", "vocabulary", "it has no tokenizer, so that nobody could ask it anything")
+        return
+    if tokens is None:  # llama.cpp has the last word
+        if tokenizer:
             yield _finding("serious", "vocabulary", "it names a tokenizer and has no tokens")
         return
     if not isinstance(tokens, Array) or tokens.element != "text":
@@ -189,14 +193,17 @@ def _beside_tokens(header: Header, count: int) -> Iterator[Finding]:
 
 
 def _special_tokens(header: Header, count: int) -> Iterator[Finding]:
+    if header.text("tokenizer.ggml.model") == "bert":
+        for key, default in _BERT_NEEDS.items():
+            if header.number(key, default) >= count:
+                yield _finding(
+                    "serious", "special_token", f"{key} names no token, and BERT's tokenizer needs one"
+                )
+                return
     for key, value in header.facts.items():
         if not key.startswith("tokenizer.ggml.") or not key.endswith("_token_id"):
             continue
         is_known = type(value) is int and (0 <= value < count or value in (-1, 0xFFFF_FFFF))  # none
-        is_null = type(value) is int and not 0 <= value < count
-        if is_null and header.text("tokenizer.ggml.model") == "bert" and key in _BERT_NEEDS:
-            yield _finding("serious", "special_token", f"{key} names no token, and its tokenizer needs one")
-            return
         if not is_known:
             yield _finding("suspicious", "special_token", f"{shown(key)} names none of its {count} tokens")
             return

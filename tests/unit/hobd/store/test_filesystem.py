@@ -10,7 +10,7 @@ from hobd.store import filesystem
 from hobd.store.filesystem import keeps_ctime, kind_of
 
 TABLE = b"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-220 22 0:50 / /home/me/remote rw,nosuid - fuse.sshfs host:/x rw,user_id=1000
+220 22 0:50 / /mnt/remote rw,nosuid - fuse.sshfs host:/x rw,user_id=1000
 221 22 0:51 / /mnt rw shared:3 master:1 - nfs4 host:/x rw
 """
 

@@ -72,6 +72,7 @@ SERIOUS: dict[str, tuple[Header, str]] = {
     "endless number": (header(**{"rope.freq_base": float("inf")}), "not a finite number"),
     "tokens that are no texts": (words(tokens=Array(length=100, element="int32")), "no list of texts"),
     "no tokens at all": (words(tokens=None, model="gpt2"), "names a tokenizer and has no tokens"),
+    "no tokenizer": (words(model="none"), "has no tokenizer"),
     "an empty vocabulary": (words(tokens=Array(length=0, element="text")), "it has 0 tokens"),
     "too few scores": (words(scores=Array(length=99, element="float32")), "scores has 99 entries for 100"),
     "scores of another type": (words(scores=Array(length=100, element="int8")), "no list of float32"),
@@ -81,7 +82,11 @@ SERIOUS: dict[str, tuple[Header, str]] = {
         words(merges=Array(length=1, element="int32")),
         "merges are no list of texts",
     ),
-    "BERT without a beginning": (words(model="bert", bos_token_id=0xFFFF_FFFF), "names no token, and its"),
+    "BERT without a beginning": (
+        words(model="bert", bos_token_id=0xFFFF_FFFF),
+        "bos_token_id names no token",
+    ),
+    "BERT without an end": (words(model="bert", bos_token_id=1), "seperator_token_id names no token"),
     "fewer rows than tokens": (words(tokens=Array(length=101, element="text")), "a row for each of 101"),
 }
 
