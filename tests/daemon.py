@@ -36,6 +36,8 @@ class RunningDaemon:
         # test of seconds would take minutes.
         self._settings = [] if fake_workers else ["--set", "engine.threads=1"]
         self._fake_workers = fake_workers
+        if fake_workers:  # their models are scripts, which tests replace
+            self._settings += ["--set", "admission.vetting=off", "--set", "admission.first_use=off"]
         if not has_spare:
             self._settings += ["--set", "engine.spare_worker=false"]
 

@@ -6,66 +6,31 @@ Used by anybody's Python; client.py is its twin.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Unpack
 
-import grpc
 from hob.v1 import daemon_pb2, inference_pb2, models_pb2
 
-from hob_client import launch, socket_path
-from hob_client.channel import Link, open_async_link
+from hob_client.async_calls import AsyncCalls
 from hob_client.door_calls import AsyncDoorCalls
-from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
-from hob_client.models import Model, ModelDetails, Plan, Resident, Unloaded, Verified
+from hob_client.models import Model, ModelDetails, Plan, Released, Resident, Unloaded, Verified
 from hob_client.parameters import Options, Parameters
-from hob_client.reading import read, read_details, read_event
+from hob_client.reading import read, read_details
 from hob_client.requests import ChatParameters, Message, chat_request, check_text, generate_request, token_ids
 from hob_client.states import Attestation, Drained, Forgotten, Happening, Privacy, Status, Wires
 from hob_client.texts import EmbeddingsBuilder, EmbedOptions, embed_request, infill_request, rerank_request
 from hob_client.tools import Talk
 from hob_client.values import Embedding, Embeddings, Ranking, Receipt, RenderedPrompt
 
-Rpc = Callable[[Link], Any]
 
-
-class AsyncClient:
+class AsyncClient(AsyncCalls):
     """A connection to the daemon of one socket, for the tasks of one loop.
 
     `start`: launch a daemon when none answers; else wait `wait_seconds` for one. `timeout`: seconds that
     any call may take. Methods raise the errors of hob_client.errors and nothing else.
     """
-
-    def __init__(
-        self,
-        socket: Path | str | None = None,
-        *,
-        start: bool = True,
-        wait_seconds: float = 0.0,
-        timeout: float | None = None,
-    ) -> None:
-        self._path = socket_path.resolve(socket)
-        self._start = start
-        self._wait_seconds = wait_seconds
-        self._timeout = timeout
-        self._link = open_async_link(self._path)
-        self._reviving = asyncio.Lock()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """End every call under way, then the connection."""
-        await self._link.channel.close()
 
     # ------------------------------------------------------------- answers
 
@@ -222,9 +187,16 @@ class AsyncClient:
             lambda link: link.models.PinModel, models_pb2.PinModelRequest(model=model, pinned=pinned)
         )
 
-    def verify(self, model: str) -> AsyncGenerator[Progress | Verified, None]:
-        """Compare a model's file with its recorded digest; the Verified comes last."""
-        return self._kinds(lambda link: link.models.VerifyModel, models_pb2.VerifyModelRequest(model=model))
+    def verify(self, model: str, *, accept: bool = False) -> AsyncGenerator[Progress | Verified, None]:
+        """Compare a model's files with what they should be, or accept them; the Verified comes last."""
+        request = models_pb2.VerifyModelRequest(model=model, accept=accept)
+        return self._kinds(lambda link: link.models.VerifyModel, request)
+
+    async def release(self, model: str) -> Released:
+        """Let a model out of quarantine, and what lies beside it."""
+        request = models_pb2.ReleaseModelRequest(model=model)
+        released: Released = read(await self._call(lambda link: link.models.ReleaseModel, request))
+        return released
 
     # ------------------------------------------------------------- the daemon
 
@@ -269,77 +241,6 @@ class AsyncClient:
         request = daemon_pb2.DrainRequest(deadline_ms=deadline_ms)
         drained: Drained = read(await self._call(lambda link: link.daemon.Drain, request))
         return drained
-
-    # ------------------------------------------------------------- calls
-
-    async def _events(self, rpc: Rpc, request: Any) -> AsyncGenerator[Event, None]:
-        async with aclosing(self._stream(rpc, request)) as messages:
-            async for message in messages:
-                event = read_event(message.event)
-                if event is not None:
-                    yield event
-
-    async def _kinds(self, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]:
-        async with aclosing(self._stream(rpc, request)) as messages:
-            async for message in messages:
-                kind = message.WhichOneof("kind")
-                if kind is not None:
-                    yield read(getattr(message, kind))
-
-    async def _stream(self, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]:
-        """The messages of a call. If nobody was there to take it, revives the daemon and calls once more."""
-        link = self._link
-        has_answered = False
-        try:
-            async with aclosing(self._dial(link, rpc, request)) as messages:
-                async for message in messages:
-                    has_answered = True
-                    yield message
-            return
-        except DaemonUnreachable:
-            if has_answered:
-                raise
-        await self._revive(link)
-        async with aclosing(self._dial(self._link, rpc, request)) as messages:
-            async for message in messages:
-                yield message
-
-    async def _dial(self, link: Link, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]:
-        has_answered = False
-        call = rpc(link)(request, timeout=self._timeout)
-        try:
-            async for message in call:
-                has_answered = True
-                yield message
-        except grpc.RpcError as error:
-            raise from_rpc(error, socket=self._path, has_answered=has_answered) from None
-        finally:
-            call.cancel()
-
-    async def _call(self, rpc: Rpc, request: Any) -> Any:
-        link = self._link
-        try:
-            return await self._dial_once(link, rpc, request)
-        except DaemonUnreachable:
-            pass
-        await self._revive(link)
-        return await self._dial_once(self._link, rpc, request)
-
-    async def _dial_once(self, link: Link, rpc: Rpc, request: Any) -> Any:
-        try:
-            return await rpc(link)(request, timeout=self._timeout)
-        except grpc.RpcError as error:
-            raise from_rpc(error, socket=self._path) from None
-
-    async def _revive(self, dead: Link) -> None:
-        """See to it that somebody listens, and connect anew, unless another task just did."""
-        async with self._reviving:
-            if self._link is dead:
-                await asyncio.to_thread(
-                    launch.ensure, self._path, start=self._start, wait_seconds=self._wait_seconds
-                )
-                self._link = open_async_link(self._path)
-                await dead.channel.close()
 
 
 async def _gather(events: AsyncGenerator[Event, None]) -> Answer:

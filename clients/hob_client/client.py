@@ -6,66 +6,31 @@ Used by the CLI and by anybody's Python; async_client.py is its twin.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Unpack
 
-import grpc
 from hob.v1 import daemon_pb2, inference_pb2, models_pb2
 
-from hob_client import launch, socket_path
-from hob_client.channel import Link, open_link
+from hob_client.calls import Calls
 from hob_client.door_calls import DoorCalls
-from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
-from hob_client.models import Model, ModelDetails, Plan, Resident, Unloaded, Verified
+from hob_client.models import Model, ModelDetails, Plan, Released, Resident, Unloaded, Verified
 from hob_client.parameters import Options, Parameters
-from hob_client.reading import read, read_details, read_event
+from hob_client.reading import read, read_details
 from hob_client.requests import ChatParameters, Message, chat_request, check_text, generate_request, token_ids
 from hob_client.states import Attestation, Drained, Forgotten, Happening, Privacy, Status, Wires
 from hob_client.texts import EmbeddingsBuilder, EmbedOptions, embed_request, infill_request, rerank_request
 from hob_client.tools import Talk
 from hob_client.values import Embedding, Embeddings, Ranking, Receipt, RenderedPrompt
 
-Rpc = Callable[[Link], Any]
 
-
-class Client:
+class Client(Calls):
     """A connection to the daemon of one socket. Threads may share it.
 
     `start`: launch a daemon when none answers; else wait `wait_seconds` for one. `timeout`: seconds that
     any call may take. Methods raise the errors of hob_client.errors and nothing else.
     """
-
-    def __init__(
-        self,
-        socket: Path | str | None = None,
-        *,
-        start: bool = True,
-        wait_seconds: float = 0.0,
-        timeout: float | None = None,
-    ) -> None:
-        self._path = socket_path.resolve(socket)
-        self._start = start
-        self._wait_seconds = wait_seconds
-        self._timeout = timeout
-        self._link = open_link(self._path)
-        self._reviving = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End every call under way, then the connection."""
-        self._link.channel.close()
 
     # ------------------------------------------------------------- answers
 
@@ -216,9 +181,16 @@ class Client:
         """Keep a model from being evicted, or let it go."""
         self._call(lambda link: link.models.PinModel, models_pb2.PinModelRequest(model=model, pinned=pinned))
 
-    def verify(self, model: str) -> Generator[Progress | Verified, None, None]:
-        """Compare a model's file with its recorded digest; the Verified comes last."""
-        return self._kinds(lambda link: link.models.VerifyModel, models_pb2.VerifyModelRequest(model=model))
+    def verify(self, model: str, *, accept: bool = False) -> Generator[Progress | Verified, None, None]:
+        """Compare a model's files with what they should be, or accept them; the Verified comes last."""
+        request = models_pb2.VerifyModelRequest(model=model, accept=accept)
+        return self._kinds(lambda link: link.models.VerifyModel, request)
+
+    def release(self, model: str) -> Released:
+        """Let a model out of quarantine, and what lies beside it."""
+        request = models_pb2.ReleaseModelRequest(model=model)
+        released: Released = read(self._call(lambda link: link.models.ReleaseModel, request))
+        return released
 
     # ------------------------------------------------------------- the daemon
 
@@ -259,73 +231,6 @@ class Client:
         request = daemon_pb2.DrainRequest(deadline_ms=deadline_ms)
         drained: Drained = read(self._call(lambda link: link.daemon.Drain, request))
         return drained
-
-    # ------------------------------------------------------------- calls
-
-    def _events(self, rpc: Rpc, request: Any) -> Generator[Event, None, None]:
-        with closing(self._stream(rpc, request)) as messages:
-            for message in messages:
-                event = read_event(message.event)
-                if event is not None:
-                    yield event
-
-    def _kinds(self, rpc: Rpc, request: Any) -> Generator[Any, None, None]:
-        with closing(self._stream(rpc, request)) as messages:
-            for message in messages:
-                kind = message.WhichOneof("kind")
-                if kind is not None:
-                    yield read(getattr(message, kind))
-
-    def _stream(self, rpc: Rpc, request: Any) -> Generator[Any, None, None]:
-        """The messages of a call. If nobody was there to take it, revives the daemon and calls once more."""
-        link = self._link
-        has_answered = False
-        try:
-            with closing(self._dial(link, rpc, request)) as messages:
-                for message in messages:
-                    has_answered = True
-                    yield message
-            return
-        except DaemonUnreachable:
-            if has_answered:
-                raise
-        self._revive(link)
-        yield from self._dial(self._link, rpc, request)
-
-    def _dial(self, link: Link, rpc: Rpc, request: Any) -> Generator[Any, None, None]:
-        has_answered = False
-        call = rpc(link)(request, timeout=self._timeout)
-        try:
-            for message in call:
-                has_answered = True
-                yield message
-        except grpc.RpcError as error:
-            raise from_rpc(error, socket=self._path, has_answered=has_answered) from None
-        finally:
-            call.cancel()
-
-    def _call(self, rpc: Rpc, request: Any) -> Any:
-        link = self._link
-        try:
-            return self._dial_once(link, rpc, request)
-        except DaemonUnreachable:
-            pass
-        self._revive(link)
-        return self._dial_once(self._link, rpc, request)
-
-    def _dial_once(self, link: Link, rpc: Rpc, request: Any) -> Any:
-        try:
-            return rpc(link)(request, timeout=self._timeout)
-        except grpc.RpcError as error:
-            raise from_rpc(error, socket=self._path) from None
-
-    def _revive(self, dead: Link) -> None:
-        """See to it that somebody listens, and connect anew, unless another thread just did."""
-        with self._reviving:
-            if self._link is dead:
-                launch.ensure(self._path, start=self._start, wait_seconds=self._wait_seconds)
-                self._link = open_link(self._path)
-                dead.channel.close()
 
 
 def _gather(events: Generator[Event, None, None]) -> Answer:

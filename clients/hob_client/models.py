@@ -35,6 +35,7 @@ class Model:
     adapters: tuple[Adapter, ...]
     template_overridden: bool  # by a file beside it, when it is loaded next
     projector: str  # the file beside it that it sees or hears with
+    quarantined: str  # why it is not loaded any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,36 @@ class Plan:
 class Facts:
     key: str
     value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that speaks against a file: serious, suspicious or odd."""
+
+    severity: str
+    code: str
+    text: str
+    is_refusal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What is known of a file before a worker may see it. With a `refusal` none will."""
+
+    file: str
+    role: str  # model, draft, adapter, projector
+    sha256: str  # of the file as it is now; empty when nobody has read it since it was changed
+    verified_at: datetime | None
+    expected_sha256: str
+    expected_by: str  # sidecar, or first use
+    pinned_at: datetime | None
+    filesystem: str
+    hashed_at_every_load: bool
+    signature: str  # signed, unsigned, wrong, unknown; empty where nobody asks for one
+    signature_text: str
+    findings: tuple[Finding, ...]
+    quarantined: str
+    refusal: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +169,8 @@ class ModelDetails:
     facts: tuple[Facts, ...]
     plan: Plan | None
     problem: str
+    admission: tuple[Admission, ...]  # its file first, then those that are loaded with it
+    same_digest: tuple[str, ...]  # other files that are the same, as far as is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +178,13 @@ class Verified:
     kind: ClassVar[Literal["verified"]] = "verified"
     sha256: str
     recorded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """Why the model and what lies beside it were in quarantine; empty if they were not."""
+
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

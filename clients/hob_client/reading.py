@@ -29,6 +29,9 @@ _VALUES: dict[str, type[Any]] = {
     "Plan": models.Plan,
     "Facts": models.Facts,
     "Verified": models.Verified,
+    "Admission": models.Admission,
+    "Finding": models.Finding,
+    "ReleaseModelResponse": models.Released,
     "Embedding": values.Embedding,
     "RankedDocument": values.RankedDocument,
     "RerankResponse": values.Ranking,
@@ -86,6 +89,8 @@ def read_details(message: Any) -> models.ModelDetails:
         facts=tuple(map(read, message.facts)),
         plan=read(message.plan) if message.HasField("plan") else None,
         problem=message.problem,
+        admission=tuple(map(read, message.admission)),
+        same_digest=tuple(message.same_digest),
     )
 
 

@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -22,6 +21,7 @@ from hob import address
 
 from hobd import log
 from hobd.audit.journal import Audit, Journal, NoAudit
+from hobd.broker.admission import Admission
 from hobd.broker.appraisal import Appraiser
 from hobd.broker.attesting import Attestor, Entrance
 from hobd.broker.broker import Broker
@@ -32,7 +32,7 @@ from hobd.broker.supervisor import PythonSpawner
 from hobd.broker.trips import Trips
 from hobd.broker.vault import Vault
 from hobd.broker.yielding import Yielding
-from hobd.config import RELOADABLE, Config, changed_keys, config_file, decided_by, load, to_toml
+from hobd.config import RELOADABLE, Config, changed_keys, config_file, to_toml
 from hobd.door.doorkeeper import Applied, Doorkeeper
 from hobd.door.doorway import Doorway
 from hobd.door.unix_socket import Access
@@ -41,8 +41,10 @@ from hobd.pressure import watch
 from hobd.pressure.devices import DeviceWatch
 from hobd.sandbox import enter
 from hobd.sandbox.failure import SandboxError
+from hobd.starting import Starter, load_config, offline_decided_by, parse
 from hobd.store.catalog import Catalog
 from hobd.store.digest import DigestMemory
+from hobd.store.pins import Pins
 from hobd.store.quarantine import Quarantine
 from hobd.store.quirks import Quirks
 
@@ -69,10 +71,10 @@ def run(
     `failure` says why there is no confinement; `worker` what Python runs as a worker; `budget` the memory for
     models, if not as the machine has it.
     """
-    arguments = _parse(argv)
-    starter = _Starter(arguments.ready_fd)
+    arguments = parse(argv)
+    starter = Starter(arguments.ready_fd)
     try:
-        config = _load_config(arguments)
+        config = load_config(arguments)
         if arguments.check_config:
             print("the configuration is good")
             return EXIT_OK
@@ -94,30 +96,6 @@ def run(
     return EXIT_OK
 
 
-class _Starter:
-    """Tells who started the daemon whether it serves."""
-
-    def __init__(self, ready_fd: int | None) -> None:
-        self._fd = ready_fd
-
-    def ready(self) -> None:
-        self._tell("ready\n")
-
-    def fail(self, why: str) -> None:
-        print(f"hobd: {why}", file=sys.stderr)
-        self._tell(f"error {why}\n")
-
-    def _tell(self, line: str) -> None:
-        if self._fd is None:
-            return
-        fd, self._fd = self._fd, None
-        try:
-            os.write(fd, line.encode())
-        except OSError:
-            pass  # it did not wait
-        os.close(fd)
-
-
 class _Daemon:
     """The parts, and the order in which they start and stop."""
 
@@ -126,7 +104,7 @@ class _Daemon:
         arguments: argparse.Namespace,
         config: Config,
         confinement: enter.Confinement | None,
-        starter: _Starter,
+        starter: Starter,
         worker: Sequence[str],
         budget: Mapping[str, int] | None,
     ) -> None:
@@ -137,8 +115,9 @@ class _Daemon:
         self._worker = worker
         self._started_at = time.time()
         self._appraiser = Appraiser(SystemDevices(), budget)
+        self._admission = _admission(address.state_dir())
         self._ending = asyncio.Event()
-        self._offline_decided_by = _offline_decided_by(arguments)
+        self._offline_decided_by = offline_decided_by(arguments)
         self._reloads: set[asyncio.Task[None]] = set()
         #: For all parts that have something to tell: it holds no content, whatever happens.
         self._audit: Audit = NoAudit()
@@ -199,15 +178,13 @@ class _Daemon:
 
     def _broker(self) -> Broker:
         state, security = address.state_dir(), self._config.security
-        quarantine = Quarantine(state / "quarantine.json")
         loading = Loading(
             spawner=PythonSpawner(sandbox=security.sandbox, module=self._worker),
             quirks=Quirks(state / "quirks.json"),
-            digests=DigestMemory(state / "digests.json"),
+            admission=self._admission,
             vault=Vault(self._config.memory.pool_mb * 1_000_000),
             appraiser=self._appraiser,
-            trips=Trips(security.tripwire, quarantine, hears=security.sandbox != "none"),
-            quarantine=quarantine,
+            trips=Trips(security.tripwire, self._admission.quarantine, hears=security.sandbox != "none"),
         )
         return Broker(
             config=self._config,
@@ -242,7 +219,7 @@ class _Daemon:
         listing = Listing(doors, host.num_connections)
         host.services += [
             InferenceService(broker, gate),
-            ModelService(broker, self._appraiser, gate),
+            ModelService(broker, self._appraiser, gate, self._admission),
             DaemonService(
                 broker,
                 identity,
@@ -287,8 +264,8 @@ class _Daemon:
         """Raises ConfigError, with nothing changed."""
         from hobd.api.doors import Reloaded
 
-        config = _load_config(self._arguments)
-        self._offline_decided_by = _offline_decided_by(self._arguments)
+        config = load_config(self._arguments)
+        self._offline_decided_by = offline_decided_by(self._arguments)
         changed = changed_keys(self._config, config)
         waiting = [key for key in changed if key not in RELOADABLE]
         self._config = config
@@ -323,41 +300,18 @@ async def _quiet(broker: Broker) -> None:
     await broker.loading.at_rest()
 
 
+def _admission(state: Path) -> Admission:
+    """What is remembered of model files, from one life of the daemon to the next."""
+    return Admission(
+        digests=DigestMemory(state / "digests.json"),
+        pins=Pins(state / "pins.json"),
+        quarantine=Quarantine(state / "quarantine.json"),
+    )
+
+
 def _import_api() -> None:
     """The slowest imports, on a thread, so that a model asked for at the start already loads meanwhile."""
     import hobd.api.control
     import hobd.api.doors
     import hobd.api.inference
     import hobd.api.models  # noqa: F401
-
-
-def _load_config(arguments: argparse.Namespace) -> Config:
-    return load(config_file(arguments.config), os.environ, arguments.set)
-
-
-def _offline_decided_by(arguments: argparse.Namespace) -> str:
-    return decided_by("network.offline", config_file(arguments.config), os.environ, arguments.set)
-
-
-def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="hobd",
-        description="Keeps language models warm and serves them on a Unix socket that only you can open.",
-    )
-    parser.add_argument("--version", action="version", version=f"hobd {version('hob')}")
-    parser.add_argument(
-        "--socket", type=Path, default=address.socket_path(), help="the door (default: %(default)s)"
-    )
-    parser.add_argument("--config", help=f"default: {address.config_path()}")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the file"
-    )
-    parser.add_argument("--load", metavar="MODEL", help="load this model at once; empty for the default one")
-    parser.add_argument(
-        "--check-config", action="store_true", help="say whether the configuration is good, and exit"
-    )
-    parser.add_argument(
-        "--print-config", action="store_true", help="print the whole configuration in force, and exit"
-    )
-    parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
-    return parser.parse_args(argv)

@@ -112,7 +112,7 @@ def test_bad_adapter_is_refused_by_name_and_harms_nobody(
     adapted: RunningDaemon, write: Callable[[Path], object], why: str
 ) -> None:
     write(adapted.models / "tiny.adapters" / "bad.gguf")
-    with adapted.start().client() as client:
+    with adapted.start("--set", "admission.vetting=off").client() as client:
         assert answer(client, {"calm": 1.0}) != answer(client, {})
         with pytest.raises(ModelUnusable, match=f'adapter "bad" cannot be used: .*{why}'):
             answer(client, {"bad": 1.0})

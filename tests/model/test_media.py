@@ -204,7 +204,7 @@ def test_bad_projector_is_told_and_the_model_answers_without_it(
 ) -> None:
     write_tiny_model(real_daemon.models / "tiny.gguf")
     write(real_daemon.models / "tiny.mmproj.gguf")
-    with real_daemon.start().client() as client:
+    with real_daemon.start("--set", "admission.vetting=off").client() as client:
         assert client.ask("tiny", "hello", **GREEDY).text
         resident = client.status().residents[0]
         with pytest.raises(HobError, match="its projector cannot be used"):

@@ -1,4 +1,5 @@
-"""`hob models`: the catalog; `hob models show NAME`: one of them, and what loading it would take.
+"""`hob models`: the catalog; `show`: one of them; `check`, `verify` and `release`: whether a worker may see
+it.
 
 Must load nothing; that is load.py's. Called by main.py.
 """
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hob_cli import admission
 from hob_cli.completing import complete_model
 from hob_cli.connection import Connection
 from hob_cli.memory import plan_lines, print_memory
@@ -52,12 +54,71 @@ def show(connection: Connection, model: str) -> None:
             print(visible(line))
 
 
+@command.command("list")
+@connection_options
+@click.pass_obj
+def list_models(connection: Connection) -> None:
+    """List the models there are."""
+    _list(connection)
+
+
+@command.command("check")
+@click.argument("model", default="", shell_complete=complete_model)
+@connection_options
+@click.pass_obj
+def check(connection: Connection, model: str) -> None:
+    """Say what speaks against a model's files, without loading it. Exit status 1 if it would be refused."""
+    with connection.client(connection.begin()) as client:
+        details = client.model(model)
+    refused = [file for file in details.admission if file.refusal]
+    if connection.as_json:
+        print_json({"model": details.model.name, "files": [record(file) for file in details.admission]})
+    else:
+        print_table(("FILE", "AS", "WHAT", "WHY"), list(admission.check_rows(details)))
+    for file in refused:
+        print_note(f"{file.file} would be refused: {file.refusal}")
+    if refused:
+        raise click.exceptions.Exit(1)
+
+
+@command.command("verify")
+@click.argument("model", default="", shell_complete=complete_model)
+@click.option("--accept", is_flag=True, help="What the files are now is what they are to be from now on.")
+@connection_options
+@click.pass_obj
+def verify(connection: Connection, model: str, accept: bool) -> None:
+    """Read a model's files whole, and compare their digests with what they should be."""
+    with connection.client(connection.begin()) as client:
+        *_, verified = client.verify(model, accept=accept)
+    assert verified.kind == "verified"
+    if connection.as_json:
+        print_json(record(verified))
+        return
+    print(verified.sha256)
+    print_note("that is what it should be" if verified.recorded else "nothing says yet what it should be")
+
+
+@command.command("release")
+@click.argument("model", shell_complete=complete_model)
+@connection_options
+@click.pass_obj
+def release(connection: Connection, model: str) -> None:
+    """Let a model out of quarantine."""
+    with connection.client(connection.begin()) as client:
+        released = client.release(model)
+    if connection.as_json:
+        print_json({"model": model, "reasons": released.reasons})
+        return
+    for reason in released.reasons or ("it was not in quarantine",):
+        print_note(f"{model} may be loaded: {reason}")
+
+
 def _facts(details: ModelDetails) -> Iterator[tuple[str, str]]:
     model = details.model
     yield from ((fact.key, fact.value) for fact in details.facts)
     yield "file", size(model.file_bytes)
-    yield "digest", model.sha256 or "never recorded"
-    yield "state", model.residency + (" (pinned)" if model.pinned else "")
+    yield from admission.facts(details)
+    yield "state", admission.state(model)
     yield "draft", model.draft or "-"
     for adapter in model.adapters:
         yield f"adapter {adapter.name}", adapter.problem or size(adapter.file_bytes)
@@ -76,12 +137,11 @@ def _list(connection: Connection) -> None:
 
 
 def _row(model: Model) -> tuple[str, ...]:
-    state = model.residency + (" (pinned)" if model.pinned else "")
     aliases, adapters = ", ".join(model.aliases), ", ".join(adapter.name for adapter in model.adapters)
     return (
         model.name,
         size(model.file_bytes),
-        state,
+        admission.state(model),
         aliases or "-",
         adapters or "-",
         model.projector or "-",

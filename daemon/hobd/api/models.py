@@ -6,6 +6,7 @@ Must hold no state and no decision. Called by api/host.py for each call on a doo
 from __future__ import annotations
 
 import asyncio
+import functools
 
 from hob.v1 import models_pb2 as pb
 from hob.v1.models_grpc import ModelServiceBase
@@ -13,27 +14,31 @@ from hob.v1.models_grpc import ModelServiceBase
 from hobd.api import convert, render, render_memory
 from hobd.api.gate import Gate
 from hobd.api.host import Call, rpc
+from hobd.api.render_admission import admission as render_admission
+from hobd.broker import examining
+from hobd.broker.admission import Admission
 from hobd.broker.appraisal import Appraisal, Appraiser
 from hobd.broker.broker import Broker
 from hobd.broker.forgetting import forget
 from hobd.door.policy import Grants
-from hobd.errors import ModelUnusable
+from hobd.errors import ModelUnusable, NotPermitted
 from hobd.store.catalog import Entry
-from hobd.store.digest import verify
 
 
 class ModelService(ModelServiceBase):
-    def __init__(self, broker: Broker, appraiser: Appraiser, gate: Gate) -> None:
+    def __init__(self, broker: Broker, appraiser: Appraiser, gate: Gate, admission: Admission) -> None:
         self._broker = broker
         self._gate = gate
         self._appraiser = appraiser
+        self._admission = admission
 
     @rpc
     async def ListModels(self, call: Call[pb.ListModelsRequest, pb.ListModelsResponse]) -> None:
         entries = self._gate.entries(call.grants)
-        await call.send(
-            pb.ListModelsResponse(models=[render.model(entry, self._broker) for entry in entries])
-        )
+        models = [render.model(entry, self._broker) for entry in entries]
+        for model, entry in zip(models, entries, strict=True):
+            model.quarantined = examining.quarantined(self._admission, entry)
+        await call.send(pb.ListModelsResponse(models=models))
 
     @rpc
     async def GetModel(self, call: Call[pb.GetModelRequest, pb.GetModelResponse]) -> None:
@@ -52,7 +57,17 @@ class ModelService(ModelServiceBase):
             response.estimate.extend(render_memory.account_lines(appraisal.asked))
             response.facts.extend(render_memory.facts(appraisal))
             response.plan.CopyFrom(self._plan(entry, appraisal, call.grants))
+        await asyncio.to_thread(self._tell_admission, response, entry)
+        same = [name for name in response.same_digest if self._gate.shows(call.grants, name)]
+        response.same_digest[:] = same
         await call.send(response)
+
+    def _tell_admission(self, response: pb.GetModelResponse, entry: Entry) -> None:
+        broker = self._broker
+        examined = examining.examine(self._admission, entry, broker.catalog, broker.config)
+        response.admission.extend(map(render_admission, examined))
+        response.model.quarantined = examined[0].quarantined
+        response.same_digest.extend(examining.same_digest(self._admission, entry, broker.catalog.entries()))
 
     @rpc
     async def LoadModel(self, call: Call[pb.LoadModelRequest, pb.LoadModelResponse]) -> None:
@@ -114,14 +129,22 @@ class ModelService(ModelServiceBase):
 
     @rpc
     async def VerifyModel(self, call: Call[pb.VerifyModelRequest, pb.VerifyModelResponse]) -> None:
-        entry = self._gate.entry(call.grants, call.request.model)
-        sha256 = await asyncio.to_thread(verify, entry)
+        entry, accepts = self._gate.entry(call.grants, call.request.model), call.request.accept
+        if accepts and not call.grants.is_owner:
+            raise NotPermitted("only the owner's door may accept a file that is not what it was")
+        accept = functools.partial(self._admission.accept, accepts=accepts)
+        sha256 = await asyncio.to_thread(accept, entry)
         beside = (entry.projector,) if entry.projector is not None else ()
         for file in (*entry.adapters, *beside):
-            await asyncio.to_thread(verify, file)
-        await call.send(
-            pb.VerifyModelResponse(verified=pb.Verified(sha256=sha256, recorded=bool(entry.sha256)))
-        )
+            await asyncio.to_thread(accept, file)
+        is_recorded = bool(entry.sha256 or self._admission.pins.of(entry.path))
+        await call.send(pb.VerifyModelResponse(verified=pb.Verified(sha256=sha256, recorded=is_recorded)))
+
+    @rpc
+    async def ReleaseModel(self, call: Call[pb.ReleaseModelRequest, pb.ReleaseModelResponse]) -> None:
+        entry = self._broker.resolve(call.request.model)
+        reasons = await asyncio.to_thread(examining.release, self._admission, entry, self._broker.catalog)
+        await call.send(pb.ReleaseModelResponse(reasons=reasons))
 
     @rpc
     async def ForgetCache(self, call: Call[pb.ForgetCacheRequest, pb.ForgetCacheResponse]) -> None:

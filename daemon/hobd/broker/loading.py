@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from hobd import errors, log
+from hobd.broker.admission import Admission
 from hobd.broker.appraisal import Appraiser, as_planned
 from hobd.broker.death import WorkerDied
 from hobd.broker.draft import Draft
@@ -37,9 +38,7 @@ from hobd.broker.trips import Trips
 from hobd.broker.vault import Vault
 from hobd.config import Config
 from hobd.store.catalog import Entry
-from hobd.store.digest import DigestMemory
 from hobd.store.override import read_override
-from hobd.store.quarantine import Quarantine
 from hobd.store.quirks import Quirks
 from hobd.wire import messages as m
 
@@ -65,14 +64,12 @@ class Loading:
         *,
         spawner: Spawner,
         quirks: Quirks,
-        digests: DigestMemory,
+        admission: Admission,
         vault: Vault,
         appraiser: Appraiser,
         trips: Trips | None = None,
-        quarantine: Quarantine | None = None,
     ) -> None:
         self.trips = trips or Trips()
-        self._quarantine = quarantine
         self.spare = SpareWorker(spawner)
         self.vault = vault
         self._num_loading = 0
@@ -81,14 +78,13 @@ class Loading:
         self._appraiser = appraiser
         self._spawner = spawner
         self._quirks = quirks
-        self._digests = digests
+        self._admission = admission
 
     async def load(self, entry: Entry, draft: Draft, config: Config, progress: Progress) -> Resident:
         """A resident that answers. Raises ModelUnusable, OutOfMemory or WorkerCrashed."""
         began = time.monotonic()
         with contextlib.ExitStack() as stack, self._at_work():
-            files = await open_files(entry, draft, config, self._digests, progress, stack)
-            self._refuse_if_quarantined(entry.name, files.model.sha256 or "")
+            files = await open_files(entry, draft, config, self._admission, progress, stack)
             plan = await asyncio.to_thread(
                 self._appraiser.plan,
                 entry.name,
@@ -114,13 +110,6 @@ class Loading:
     async def at_rest(self) -> None:
         """Returns when nothing is being loaded."""
         await self._rest.wait()
-
-    def _refuse_if_quarantined(self, model: str, sha256: str) -> None:
-        if self._quarantine is not None and (why := self._quarantine.why(sha256)):
-            raise errors.ModelUnusable(
-                f"{model} is in quarantine, since {why}; `hob models release {model}` lets it load again",
-                model=model,
-            )
 
     @contextlib.contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -150,7 +139,7 @@ class Loading:
             return await self._try_extras(job, workaround=None)
         except WorkerDied as death:
             if death.phase is not m.Phase.PROBING or death.status not in _FAULTS:
-                raise self._crash(job.entry, death) from None
+                raise self._crash(job, death) from None
             first = death
         log.event("probe_failed", model=job.entry.name, how=describe_exit(first.status), retry="degraded")
         workaround = (
@@ -159,7 +148,7 @@ class Loading:
         try:
             resident = await self._try_extras(job, workaround=workaround)
         except WorkerDied as death:
-            raise self._crash(job.entry, death) from None
+            raise self._crash(job, death) from None
         self._quirks.remember(resident.engine_build, workaround)
         return resident
 
@@ -167,12 +156,20 @@ class Loading:
         """Attempts with all there is for the model, each without what the worker before died of."""
         while True:
             try:
-                return await self._try_worker(job, workaround=workaround)
+                resident = await self._try_worker(job, workaround=workaround)
             except WorkerDied as death:
                 less = job.files.without_culprit(death)
                 if less is None:
                     raise
+                self._admission.died(job.files.culprit(death), death, job.config)
                 job = replace(job, files=less)
+                continue
+            try:
+                await asyncio.to_thread(self._admission.loaded, job.files.handed_over, job.config)
+            except BaseException:
+                resident.process.kill()
+                raise
+            return resident
 
     async def _try_worker(self, job: _Job, *, workaround: str | None) -> Resident:
         """One attempt, of which no worker is left when it fails. `workaround` None: the remembered one."""
@@ -237,8 +234,16 @@ class Loading:
             raise
         resident.handover = handover
 
+    def _crash(self, job: _Job, death: WorkerDied) -> errors.HobError:
+        """What to tell of a death that nothing works around; it counts against the model."""
+        quarantined = self._admission.died(job.files.culprit(death), death, job.config)
+        error = self._describe(job.entry, death)
+        if quarantined:
+            error.message = f"{error.message}; {quarantined}"
+        return error
+
     @staticmethod
-    def _crash(entry: Entry, death: WorkerDied) -> errors.HobError:
+    def _describe(entry: Entry, death: WorkerDied) -> errors.HobError:
         during = f"while {death.phase.value}"
         if death.reason:
             return errors.WorkerCrashed(

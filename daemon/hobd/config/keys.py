@@ -45,7 +45,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def expectation(self) -> str:
-        """What a value must be, for after "must be"."""
+        """What a value must be, for after "must be"; where its type does not tell, its `extra` does."""
         if self.kind is int:
             return f"an integer from {self.meta.ge} to {self.meta.le}"
         if self.kind is bool:
@@ -53,7 +53,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         if get_origin(self.kind) is Literal:
             *some, last = (json.dumps(choice) for choice in get_args(self.kind))
             return f"{', '.join(some)} or {last}"
-        return "printable text on one line"
+        return str((self.meta.extra or {}).get("expectation", "printable text on one line"))
 
     def accepts(self, value: object) -> bool:
         try:

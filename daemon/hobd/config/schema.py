@@ -211,6 +211,56 @@ class Network(Section, frozen=True, kw_only=True):
     ] = False
 
 
+class Admission(Section, frozen=True, kw_only=True):
+    """Which model files are let near the engine. What is refused is told by `hob models check`."""
+
+    vetting: Annotated[
+        Literal["enforce", "warn", "off"],
+        Meta(
+            description="Headers with serious faults are refused, with enforce suspicious ones too; "
+            "off refuses none, and tells all."
+        ),
+    ] = "warn"
+    first_use: Annotated[
+        Literal["pin", "off"],
+        Meta(description="pin: a file without a recorded digest must stay what it was when first used."),
+    ] = "pin"
+    max_load_crashes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="A model that killed so many workers while it was loaded is quarantined. 0: never.",
+        ),
+    ] = 3
+    signatures: Annotated[
+        Literal["off", "warn", "enforce"],
+        Meta(description="Whether a model must have a signature of Model Signing by one of trusted_keys."),
+    ] = "off"
+    signatures_in: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^[^/,=]+=(off|warn|enforce)(,[^/,=]+=(off|warn|enforce))*$",
+            max_length=4096,
+            description='The same for directories in models.dir: "vendor=enforce,mine=off".',
+            extra={"expectation": 'directories with off, warn or enforce each, as "vendor=enforce,mine=off"'},
+        ),
+    ] = ""
+    trusted_keys: Annotated[
+        str,
+        Meta(
+            max_length=16384,
+            description='PEM files of public keys or root certificates, with ":" between them.',
+        ),
+    ] = ""
+
+    def signatures_for(self, directory: str) -> Literal["off", "warn", "enforce"]:
+        """What holds for a directory of models.dir; empty for models.dir itself."""
+        rules = dict(rule.split("=", 1) for rule in self.signatures_in.split(",") if rule)
+        found = rules.get(directory, self.signatures)
+        return "enforce" if found == "enforce" else "warn" if found == "warn" else "off"
+
+
 class Limits(Section, frozen=True, kw_only=True):
     """Bounds on single requests."""
 
@@ -250,6 +300,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     memory: Memory = Memory()
     security: Security = Security()
     network: Network = Network()
+    admission: Admission = Admission()
     limits: Limits = Limits()
     audit: Audit = Audit()
     doors: tuple[DoorSettings, ...] = ()  # [doors.NAME] and doors.d; not the owner's

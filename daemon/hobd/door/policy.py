@@ -47,6 +47,7 @@ RPCS: dict[str, tuple[Operation, ...]] = {
     "UnloadModel": (Operation.MANAGE,),
     "PinModel": (Operation.MANAGE,),
     "VerifyModel": (Operation.MANAGE,),
+    "ReleaseModel": (Operation.OWN,),
     "GetStatus": (Operation.OBSERVE,),
     "WatchEvents": (Operation.OBSERVE,),
     "Attest": (Operation.OWN,),  # it names every worker, and each try costs them time

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from struct import Struct
 
@@ -39,6 +39,10 @@ _CHUNK_BYTES = 1 << 20
 _MAGIC = b"GGUF"
 _TEXT, _ARRAY = 8, 9
 _U32, _U64 = Struct("<I"), Struct("<Q")
+#: What arrays are of, by the number of the type.
+_ELEMENTS = dict(
+    enumerate("uint8 int8 uint16 int16 uint32 int32 float32 bool text array uint64 int64 float64".split())
+)
 #: Fixed-size values by the number of their type.
 _SCALARS = {
     number: Struct(f"<{code}")
@@ -132,12 +136,14 @@ class _Bytes:
         except UnicodeDecodeError:
             raise _Fault(f"{what} in its header is not UTF-8") from None
 
-    def values(self, form: Struct, length: int) -> Array:
+    def values(self, number: int, length: int) -> Array:
+        form, element = _SCALARS[number], _ELEMENTS[number]
         self._num_kept += length if length <= MAX_KEPT else 0
         if length > MAX_KEPT or self._num_kept > MAX_ALL_KEPT:
             self._skip(form.size * length)
-            return Array(length=length)
-        return Array(length=length, values=tuple(self.number(form) for _ in range(length)))
+            return Array(length=length, element=element)
+        values = tuple(self.number(form) for _ in range(length))
+        return Array(length=length, values=values, element=element)
 
     def skip_texts(self, length: int) -> Array:
         """The hot loop: a vocabulary has hundreds of thousands, and nobody here reads one."""
@@ -153,7 +159,7 @@ class _Bytes:
                 at += 8 + read(buffer, at)[0]
                 left -= 1
             self._seek(at)
-        return Array(length=length)
+        return Array(length=length, element=_ELEMENTS[_TEXT])
 
     def _seek(self, at: int) -> None:
         """Goes to a place counted as `_at` is, beyond the buffer too."""
@@ -192,7 +198,9 @@ def _read(source: _Bytes) -> Header:
         facts[key] = _read_fact(source, key)
     tensors = tuple(_read_tensors(source, num_tensors))
     header = Header(facts=facts, tensors=tensors, file_bytes=source.file_bytes)
-    _check_places(header, _alignment(header), source.place)
+    alignment = _alignment(header)
+    header = replace(header, data_begin=-(-source.place // alignment) * alignment)
+    _check_places(header, alignment)
     return header
 
 
@@ -216,7 +224,7 @@ def _read_fact(source: _Bytes, key: str) -> Fact:
     element = int(source.number(_U32))
     length = source.count("elements in an array", MAX_HEADER_BYTES)
     if element in _SCALARS:
-        return source.values(_SCALARS[element], length)
+        return source.values(element, length)
     if element == _TEXT:
         return source.skip_texts(length)
     raise _Fault(f"its header makes {_shown(key)} an array of type {element}, which cannot be")
@@ -265,9 +273,9 @@ def _alignment(header: Header) -> int:
     return alignment
 
 
-def _check_places(header: Header, alignment: int, end_of_header: int) -> None:
+def _check_places(header: Header, alignment: int) -> None:
     """Every tensor aligned, inside the file, and on bytes of its own."""
-    data = -(-end_of_header // alignment) * alignment
+    data = header.data_begin or 0
     ordered = sorted(header.tensors, key=lambda tensor: tensor.offset)
     for tensor in ordered:
         if tensor.offset % alignment:

@@ -16,6 +16,7 @@ class Array:
 
     length: int
     values: tuple[int | float | bool, ...] | None = None
+    element: str = field(default="", compare=False)  # uint8, int32, float32, text, ...
 
 
 Fact = int | float | bool | str | Array
@@ -39,6 +40,7 @@ class Header:
     facts: Mapping[str, Fact] = field(repr=False)
     tensors: tuple[Tensor, ...] = field(repr=False)
     file_bytes: int
+    data_begin: int | None = None  # where offsets count from; None where nobody read a file
 
     def number(self, key: str, default: int = 0) -> int:
         """A fact that should be a count; the greatest, where there is one for each layer."""

@@ -41,6 +41,10 @@ class ModelServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def ReleaseModel(self, stream: 'grpclib.server.Stream[hob.v1.models_pb2.ReleaseModelRequest, hob.v1.models_pb2.ReleaseModelResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def ForgetCache(self, stream: 'grpclib.server.Stream[hob.v1.models_pb2.ForgetCacheRequest, hob.v1.models_pb2.ForgetCacheResponse]') -> None:
         pass
 
@@ -81,6 +85,12 @@ class ModelServiceBase(abc.ABC):
                 grpclib.const.Cardinality.UNARY_STREAM,
                 hob.v1.models_pb2.VerifyModelRequest,
                 hob.v1.models_pb2.VerifyModelResponse,
+            ),
+            '/hob.v1.ModelService/ReleaseModel': grpclib.const.Handler(
+                self.ReleaseModel,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                hob.v1.models_pb2.ReleaseModelRequest,
+                hob.v1.models_pb2.ReleaseModelResponse,
             ),
             '/hob.v1.ModelService/ForgetCache': grpclib.const.Handler(
                 self.ForgetCache,
@@ -129,6 +139,12 @@ class ModelServiceStub:
             '/hob.v1.ModelService/VerifyModel',
             hob.v1.models_pb2.VerifyModelRequest,
             hob.v1.models_pb2.VerifyModelResponse,
+        )
+        self.ReleaseModel = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/hob.v1.ModelService/ReleaseModel',
+            hob.v1.models_pb2.ReleaseModelRequest,
+            hob.v1.models_pb2.ReleaseModelResponse,
         )
         self.ForgetCache = grpclib.client.UnaryUnaryMethod(
             channel,

@@ -44,7 +44,7 @@ ABILITY_SEE: Ability
 ABILITY_HEAR: Ability
 
 class Model(_message.Message):
-    __slots__ = ("name", "aliases", "file_bytes", "sha256", "license", "residency", "pinned", "modified_at", "draft", "template_overridden", "adapters", "projector")
+    __slots__ = ("name", "aliases", "file_bytes", "sha256", "license", "residency", "pinned", "modified_at", "draft", "template_overridden", "adapters", "projector", "quarantined")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     FILE_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,7 @@ class Model(_message.Message):
     TEMPLATE_OVERRIDDEN_FIELD_NUMBER: _ClassVar[int]
     ADAPTERS_FIELD_NUMBER: _ClassVar[int]
     PROJECTOR_FIELD_NUMBER: _ClassVar[int]
+    QUARANTINED_FIELD_NUMBER: _ClassVar[int]
     name: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     file_bytes: int
@@ -69,7 +70,8 @@ class Model(_message.Message):
     template_overridden: bool
     adapters: _containers.RepeatedCompositeFieldContainer[Adapter]
     projector: str
-    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., license: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., pinned: _Optional[bool] = ..., modified_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draft: _Optional[str] = ..., template_overridden: _Optional[bool] = ..., adapters: _Optional[_Iterable[_Union[Adapter, _Mapping]]] = ..., projector: _Optional[str] = ...) -> None: ...
+    quarantined: str
+    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., file_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., license: _Optional[str] = ..., residency: _Optional[_Union[Residency, str]] = ..., pinned: _Optional[bool] = ..., modified_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draft: _Optional[str] = ..., template_overridden: _Optional[bool] = ..., adapters: _Optional[_Iterable[_Union[Adapter, _Mapping]]] = ..., projector: _Optional[str] = ..., quarantined: _Optional[str] = ...) -> None: ...
 
 class Adapter(_message.Message):
     __slots__ = ("name", "file_bytes", "sha256", "problem")
@@ -238,20 +240,68 @@ class GetModelRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ...) -> None: ...
 
 class GetModelResponse(_message.Message):
-    __slots__ = ("model", "resident", "estimate", "facts", "plan", "problem")
+    __slots__ = ("model", "resident", "estimate", "facts", "plan", "problem", "admission", "same_digest")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     RESIDENT_FIELD_NUMBER: _ClassVar[int]
     ESTIMATE_FIELD_NUMBER: _ClassVar[int]
     FACTS_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    ADMISSION_FIELD_NUMBER: _ClassVar[int]
+    SAME_DIGEST_FIELD_NUMBER: _ClassVar[int]
     model: Model
     resident: Resident
     estimate: _containers.RepeatedCompositeFieldContainer[MemoryLine]
     facts: _containers.RepeatedCompositeFieldContainer[Facts]
     plan: Plan
     problem: str
-    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resident: _Optional[_Union[Resident, _Mapping]] = ..., estimate: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., facts: _Optional[_Iterable[_Union[Facts, _Mapping]]] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., problem: _Optional[str] = ...) -> None: ...
+    admission: _containers.RepeatedCompositeFieldContainer[Admission]
+    same_digest: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resident: _Optional[_Union[Resident, _Mapping]] = ..., estimate: _Optional[_Iterable[_Union[MemoryLine, _Mapping]]] = ..., facts: _Optional[_Iterable[_Union[Facts, _Mapping]]] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., problem: _Optional[str] = ..., admission: _Optional[_Iterable[_Union[Admission, _Mapping]]] = ..., same_digest: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Admission(_message.Message):
+    __slots__ = ("file", "role", "sha256", "verified_at", "expected_sha256", "expected_by", "pinned_at", "filesystem", "hashed_at_every_load", "signature", "signature_text", "findings", "quarantined", "refusal")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    VERIFIED_AT_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_SHA256_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_BY_FIELD_NUMBER: _ClassVar[int]
+    PINNED_AT_FIELD_NUMBER: _ClassVar[int]
+    FILESYSTEM_FIELD_NUMBER: _ClassVar[int]
+    HASHED_AT_EVERY_LOAD_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_TEXT_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    QUARANTINED_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    file: str
+    role: str
+    sha256: str
+    verified_at: _timestamp_pb2.Timestamp
+    expected_sha256: str
+    expected_by: str
+    pinned_at: _timestamp_pb2.Timestamp
+    filesystem: str
+    hashed_at_every_load: bool
+    signature: str
+    signature_text: str
+    findings: _containers.RepeatedCompositeFieldContainer[Finding]
+    quarantined: str
+    refusal: str
+    def __init__(self, file: _Optional[str] = ..., role: _Optional[str] = ..., sha256: _Optional[str] = ..., verified_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_sha256: _Optional[str] = ..., expected_by: _Optional[str] = ..., pinned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., filesystem: _Optional[str] = ..., hashed_at_every_load: _Optional[bool] = ..., signature: _Optional[str] = ..., signature_text: _Optional[str] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., quarantined: _Optional[str] = ..., refusal: _Optional[str] = ...) -> None: ...
+
+class Finding(_message.Message):
+    __slots__ = ("severity", "code", "text", "is_refusal")
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    IS_REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    severity: str
+    code: str
+    text: str
+    is_refusal: bool
+    def __init__(self, severity: _Optional[str] = ..., code: _Optional[str] = ..., text: _Optional[str] = ..., is_refusal: _Optional[bool] = ...) -> None: ...
 
 class Facts(_message.Message):
     __slots__ = ("key", "value")
@@ -312,10 +362,12 @@ class PinModelResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class VerifyModelRequest(_message.Message):
-    __slots__ = ("model",)
+    __slots__ = ("model", "accept")
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_FIELD_NUMBER: _ClassVar[int]
     model: str
-    def __init__(self, model: _Optional[str] = ...) -> None: ...
+    accept: bool
+    def __init__(self, model: _Optional[str] = ..., accept: _Optional[bool] = ...) -> None: ...
 
 class VerifyModelResponse(_message.Message):
     __slots__ = ("progress", "verified")
@@ -332,6 +384,18 @@ class Verified(_message.Message):
     sha256: str
     recorded: bool
     def __init__(self, sha256: _Optional[str] = ..., recorded: _Optional[bool] = ...) -> None: ...
+
+class ReleaseModelRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class ReleaseModelResponse(_message.Message):
+    __slots__ = ("reasons",)
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, reasons: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ForgetCacheRequest(_message.Message):
     __slots__ = ("model", "cache_domain")

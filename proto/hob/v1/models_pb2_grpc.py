@@ -66,6 +66,11 @@ class ModelServiceStub:
                 request_serializer=hob_dot_v1_dot_models__pb2.VerifyModelRequest.SerializeToString,
                 response_deserializer=hob_dot_v1_dot_models__pb2.VerifyModelResponse.FromString,
                 _registered_method=True)
+        self.ReleaseModel = channel.unary_unary(
+                '/hob.v1.ModelService/ReleaseModel',
+                request_serializer=hob_dot_v1_dot_models__pb2.ReleaseModelRequest.SerializeToString,
+                response_deserializer=hob_dot_v1_dot_models__pb2.ReleaseModelResponse.FromString,
+                _registered_method=True)
         self.ForgetCache = channel.unary_unary(
                 '/hob.v1.ModelService/ForgetCache',
                 request_serializer=hob_dot_v1_dot_models__pb2.ForgetCacheRequest.SerializeToString,
@@ -122,6 +127,13 @@ class ModelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReleaseModel(self, request, context):
+        """Lets a model out of quarantine, and what lies beside it: it may be loaded again. No effect on residency.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ForgetCache(self, request, context):
         """Drops what is kept of the caller's prompts: in workers, and sealed beside them. Answers under way go
         on and leave nothing. No effect on residency.
@@ -162,6 +174,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.VerifyModel,
                     request_deserializer=hob_dot_v1_dot_models__pb2.VerifyModelRequest.FromString,
                     response_serializer=hob_dot_v1_dot_models__pb2.VerifyModelResponse.SerializeToString,
+            ),
+            'ReleaseModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseModel,
+                    request_deserializer=hob_dot_v1_dot_models__pb2.ReleaseModelRequest.FromString,
+                    response_serializer=hob_dot_v1_dot_models__pb2.ReleaseModelResponse.SerializeToString,
             ),
             'ForgetCache': grpc.unary_unary_rpc_method_handler(
                     servicer.ForgetCache,
@@ -333,6 +350,33 @@ class ModelService:
             '/hob.v1.ModelService/VerifyModel',
             hob_dot_v1_dot_models__pb2.VerifyModelRequest.SerializeToString,
             hob_dot_v1_dot_models__pb2.VerifyModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hob.v1.ModelService/ReleaseModel',
+            hob_dot_v1_dot_models__pb2.ReleaseModelRequest.SerializeToString,
+            hob_dot_v1_dot_models__pb2.ReleaseModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,6 +25,8 @@ def other_than_default(key: Key) -> Value:
         return str(not key.default).lower()
     if get_origin(key.kind) is Literal:
         return str(next(choice for choice in get_args(key.kind) if choice != key.default))
+    if key.meta.pattern is not None:
+        return "vendor=enforce,mine=off"
     return '/odd "name"\\ ünïcode'
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from hobd.errors import ModelUnusable
 from hobd.store import digest
 from hobd.store.catalog import Entry
-from hobd.store.digest import DigestMemory, Mode, open_verified, verify
+from hobd.store.digest import DigestMemory, Mode, open_verified, require_unchanged, verify
 
 CONTENT = b"GGUF" * 700_000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -29,7 +31,12 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def memory(tmp_path: Path) -> DigestMemory:
-    return DigestMemory(tmp_path / "state" / "digests.json")
+    return later_memory(tmp_path / "state" / "digests.json")
+
+
+def later_memory(path: Path) -> DigestMemory:
+    """As it is when files have not been changed for a while."""
+    return DigestMemory(path, now_ns=lambda: time.time_ns() + 10**10)
 
 
 @pytest.fixture
@@ -183,6 +190,76 @@ def test_progress_grows_to_one(path: Path, memory: DigestMemory) -> None:
     assert fractions[-1] == 1.0
 
 
+def unchanged(path: Path, memory: DigestMemory, change: Callable[[], object], mode: Mode = "always") -> None:
+    model = open_verified(entry(path, None), mode=mode, memory=memory)
+    try:
+        change()
+        require_unchanged(entry(path, None), model)
+    finally:
+        os.close(model.fd)
+
+
+def test_a_file_that_was_written_while_it_was_loaded_is_refused(path: Path, memory: DigestMemory) -> None:
+    with pytest.raises(ModelUnusable, match="was changed while it was loaded"):
+        unchanged(path, memory, lambda: path.write_bytes(CONTENT))
+
+
+def test_a_write_that_hides_its_time_is_found_by_the_digest(path: Path, memory: DigestMemory) -> None:
+    def write_and_hide() -> None:
+        times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+        path.write_bytes(CONTENT[::-1])
+        os.utime(path, ns=times)
+
+    with pytest.raises(ModelUnusable, match="was changed while it was loaded"):
+        unchanged(path, memory, write_and_hide)
+
+
+def test_a_link_that_was_made_meanwhile_changes_nothing(path: Path, memory: DigestMemory) -> None:
+    unchanged(path, memory, lambda: os.link(path, path.with_suffix(".link")))
+
+
+def test_nothing_is_remembered_where_others_make_up_times(
+    path: Path, memory: DigestMemory, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digest, "kind_of", lambda fd: "fuse.sshfs")
+    assert opened(path, memory) == opened(path, memory) == DIGEST
+    assert len(hashed) == 2
+    known = digest.provenance(entry(path), memory)
+    assert (known.sha256, known.filesystem, known.is_remembered) == (None, "fuse.sshfs", False)
+
+
+@pytest.mark.parametrize(("later_ns", "times"), [(1, 2), (10**9, 1)], ids=["just changed", "long ago"])
+def test_a_file_that_was_changed_just_now_is_not_remembered(
+    path: Path, tmp_path: Path, hashed: list[Path], later_ns: int, times: int
+) -> None:
+    changed_ns = path.stat().st_ctime_ns | 1
+    memory = DigestMemory(tmp_path / "digests.json", now_ns=lambda: changed_ns + later_ns)
+    if path.stat().st_ctime_ns % 10**9 == 0:
+        pytest.skip("this file system counts whole seconds")
+    opened(path, memory)
+    opened(path, memory)
+    assert len(hashed) == times
+
+
+def test_provenance_tells_when_it_was_verified_and_reads_nothing(path: Path, memory: DigestMemory) -> None:
+    assert digest.provenance(entry(path), memory).sha256 is None
+    opened(path, memory)
+    known = digest.provenance(entry(path), memory)
+    assert known.sha256 == DIGEST and known.verified_at is not None
+
+
+def test_a_link_of_another_user_is_refused(
+    path: Path, memory: DigestMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = path.with_suffix(".link")
+    link.symlink_to(path)
+    assert opened(link, memory) == DIGEST
+    status = list(os.lstat(link))
+    status[stat.ST_UID] = 12345
+    monkeypatch.setattr(os, "lstat", lambda _: os.stat_result(status))
+    assert "is a link of another user (uid 12345)" in problem(link, memory)
+
+
 def test_verify_reads_and_compares(path: Path) -> None:
     assert verify(entry(path, None)) == DIGEST
     with pytest.raises(ModelUnusable, match="digest mismatch"):
@@ -194,7 +271,7 @@ def test_verify_reads_and_compares(path: Path) -> None:
 
 def test_memory_outlives_the_daemon(path: Path, tmp_path: Path, hashed: list[Path]) -> None:
     for _ in range(2):
-        opened(path, DigestMemory(tmp_path / "digests.json"))
+        opened(path, later_memory(tmp_path / "digests.json"))
     assert len(hashed) == 1
 
 
@@ -213,12 +290,12 @@ def test_memory_is_the_owners_alone(path: Path, memory: DigestMemory, tmp_path: 
 def test_damaged_memory_is_forgotten(path: Path, tmp_path: Path, content: bytes, hashed: list[Path]) -> None:
     (tmp_path / "digests.json").write_bytes(content)
     for _ in range(2):
-        assert opened(path, DigestMemory(tmp_path / "digests.json")) == DIGEST
+        assert opened(path, later_memory(tmp_path / "digests.json")) == DIGEST
     assert len(hashed) == 1
 
 
 def test_memory_that_cannot_be_written_lasts_for_this_life(path: Path, hashed: list[Path]) -> None:
-    memory = DigestMemory(path / "below-a-file" / "digests.json")
+    memory = later_memory(path / "below-a-file" / "digests.json")
     assert opened(path, memory) == opened(path, memory) == DIGEST
     assert len(hashed) == 1
 

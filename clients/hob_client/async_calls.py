@@ -1,0 +1,124 @@
+"""One connection for the tasks of a loop, and how calls go over it: again where nobody was there to answer.
+
+Must never block the loop, and tells every failure as one of hob_client.errors.
+The base of async_client.py's client; calls.py is its twin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from hob_client import launch, socket_path
+from hob_client.channel import Link, open_async_link
+from hob_client.errors import DaemonUnreachable, from_rpc
+from hob_client.events import Event
+from hob_client.reading import read, read_event
+
+Rpc = Callable[[Link], Any]
+
+
+class AsyncCalls:
+    """What the client of that name says of itself."""
+
+    def __init__(
+        self,
+        socket: Path | str | None = None,
+        *,
+        start: bool = True,
+        wait_seconds: float = 0.0,
+        timeout: float | None = None,
+    ) -> None:
+        self._path = socket_path.resolve(socket)
+        self._start = start
+        self._wait_seconds = wait_seconds
+        self._timeout = timeout
+        self._link = open_async_link(self._path)
+        self._reviving = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End every call under way, then the connection."""
+        await self._link.channel.close()
+
+    async def _events(self, rpc: Rpc, request: Any) -> AsyncGenerator[Event, None]:
+        async with aclosing(self._stream(rpc, request)) as messages:
+            async for message in messages:
+                event = read_event(message.event)
+                if event is not None:
+                    yield event
+
+    async def _kinds(self, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]:
+        async with aclosing(self._stream(rpc, request)) as messages:
+            async for message in messages:
+                kind = message.WhichOneof("kind")
+                if kind is not None:
+                    yield read(getattr(message, kind))
+
+    async def _stream(self, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]:
+        """The messages of a call. If nobody was there to take it, revives the daemon and calls once more."""
+        link = self._link
+        has_answered = False
+        try:
+            async with aclosing(self._dial(link, rpc, request)) as messages:
+                async for message in messages:
+                    has_answered = True
+                    yield message
+            return
+        except DaemonUnreachable:
+            if has_answered:
+                raise
+        await self._revive(link)
+        async with aclosing(self._dial(self._link, rpc, request)) as messages:
+            async for message in messages:
+                yield message
+
+    async def _dial(self, link: Link, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]:
+        has_answered = False
+        call = rpc(link)(request, timeout=self._timeout)
+        try:
+            async for message in call:
+                has_answered = True
+                yield message
+        except grpc.RpcError as error:
+            raise from_rpc(error, socket=self._path, has_answered=has_answered) from None
+        finally:
+            call.cancel()
+
+    async def _call(self, rpc: Rpc, request: Any) -> Any:
+        link = self._link
+        try:
+            return await self._dial_once(link, rpc, request)
+        except DaemonUnreachable:
+            pass
+        await self._revive(link)
+        return await self._dial_once(self._link, rpc, request)
+
+    async def _dial_once(self, link: Link, rpc: Rpc, request: Any) -> Any:
+        try:
+            return await rpc(link)(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            raise from_rpc(error, socket=self._path) from None
+
+    async def _revive(self, dead: Link) -> None:
+        """See to it that somebody listens, and connect anew, unless another task just did."""
+        async with self._reviving:
+            if self._link is dead:
+                await asyncio.to_thread(
+                    launch.ensure, self._path, start=self._start, wait_seconds=self._wait_seconds
+                )
+                self._link = open_async_link(self._path)
+                await dead.channel.close()

@@ -1,0 +1,120 @@
+"""One connection, and how calls go over it: once more where nobody was there to answer.
+
+Must never outlive its calls on the server, and tells every failure as one of hob_client.errors.
+The base of client.py's client; async_calls.py is its twin.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from hob_client import launch, socket_path
+from hob_client.channel import Link, open_link
+from hob_client.errors import DaemonUnreachable, from_rpc
+from hob_client.events import Event
+from hob_client.reading import read, read_event
+
+Rpc = Callable[[Link], Any]
+
+
+class Calls:
+    """What the client of that name says of itself."""
+
+    def __init__(
+        self,
+        socket: Path | str | None = None,
+        *,
+        start: bool = True,
+        wait_seconds: float = 0.0,
+        timeout: float | None = None,
+    ) -> None:
+        self._path = socket_path.resolve(socket)
+        self._start = start
+        self._wait_seconds = wait_seconds
+        self._timeout = timeout
+        self._link = open_link(self._path)
+        self._reviving = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every call under way, then the connection."""
+        self._link.channel.close()
+
+    def _events(self, rpc: Rpc, request: Any) -> Generator[Event, None, None]:
+        with closing(self._stream(rpc, request)) as messages:
+            for message in messages:
+                event = read_event(message.event)
+                if event is not None:
+                    yield event
+
+    def _kinds(self, rpc: Rpc, request: Any) -> Generator[Any, None, None]:
+        with closing(self._stream(rpc, request)) as messages:
+            for message in messages:
+                kind = message.WhichOneof("kind")
+                if kind is not None:
+                    yield read(getattr(message, kind))
+
+    def _stream(self, rpc: Rpc, request: Any) -> Generator[Any, None, None]:
+        """The messages of a call. If nobody was there to take it, revives the daemon and calls once more."""
+        link = self._link
+        has_answered = False
+        try:
+            with closing(self._dial(link, rpc, request)) as messages:
+                for message in messages:
+                    has_answered = True
+                    yield message
+            return
+        except DaemonUnreachable:
+            if has_answered:
+                raise
+        self._revive(link)
+        yield from self._dial(self._link, rpc, request)
+
+    def _dial(self, link: Link, rpc: Rpc, request: Any) -> Generator[Any, None, None]:
+        has_answered = False
+        call = rpc(link)(request, timeout=self._timeout)
+        try:
+            for message in call:
+                has_answered = True
+                yield message
+        except grpc.RpcError as error:
+            raise from_rpc(error, socket=self._path, has_answered=has_answered) from None
+        finally:
+            call.cancel()
+
+    def _call(self, rpc: Rpc, request: Any) -> Any:
+        link = self._link
+        try:
+            return self._dial_once(link, rpc, request)
+        except DaemonUnreachable:
+            pass
+        self._revive(link)
+        return self._dial_once(self._link, rpc, request)
+
+    def _dial_once(self, link: Link, rpc: Rpc, request: Any) -> Any:
+        try:
+            return rpc(link)(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            raise from_rpc(error, socket=self._path) from None
+
+    def _revive(self, dead: Link) -> None:
+        """See to it that somebody listens, and connect anew, unless another thread just did."""
+        with self._reviving:
+            if self._link is dead:
+                launch.ensure(self._path, start=self._start, wait_seconds=self._wait_seconds)
+                self._link = open_link(self._path)
+                dead.channel.close()
