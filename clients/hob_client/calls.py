@@ -25,7 +25,7 @@ Rpc = Callable[[Link], Any]
 
 
 class Calls:
-    """What the client of that name says of itself."""
+    """What a client does to be answered; see Client and AsyncClient for the arguments."""
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ The model file's first line scripts it: `ok`, `unusable`, `memory`; `segv-in-pro
 `listens` has a TCP listener, `opens` a file, `shows` its memory; `boasts` says that all holds, `mute` says
 nothing.
 `trip` tries what no worker may when it loads, `trip-late` when it answers.
+`attack-NAME` does what attacks.py has of that name when a prompt has a POISON in it.
 `slow` takes its time; `poison` and `breach` too, and a prompt with a POISON in it kills them or makes them
 break the contract.
 Started by tests through PythonSpawner(module=(path of this file,)).
@@ -37,6 +38,7 @@ from hobd.worker.engine import Settings, Slice
 from hobd.worker.serve import serve
 from hobd.worker.template import start_renderer
 
+from tests.fakes.attacks import attack
 from tests.fakes.engine import POISON, FakeEngine, load_fake
 
 
@@ -57,7 +59,7 @@ def load_scripted(model_fd: int, settings: Settings, progress: Callable[[float],
         engine.in_decode = engine.embedder.in_compute = slow_down
     if behaviour.startswith("leave-"):
         engine.stow = lambda lane, into=None: leave(behaviour)  # type: ignore[method-assign]
-    if behaviour in ("poison", "breach"):
+    if behaviour in ("poison", "breach") or behaviour.startswith("attack-"):
         engine.in_decode = lambda slices: swallow(slices, behaviour)
     return engine
 
@@ -125,6 +127,8 @@ def swallow(slices: Sequence[Slice], behaviour: str) -> None:
     if any(ord(POISON) in piece.tokens for piece in slices):
         if behaviour == "poison":
             signal.raise_signal(signal.SIGSEGV)
+        if behaviour.startswith("attack-"):
+            attack(behaviour.removeprefix("attack-"), int(sys.argv[sys.argv.index("--wire-fd") + 1]))
         os.write(int(sys.argv[sys.argv.index("--wire-fd") + 1]), struct.pack("<I", 5) + b"\xc1junk")
         time.sleep(30)
 

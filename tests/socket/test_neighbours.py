@@ -1,4 +1,4 @@
-"""Other users of the machine at doors of every mode: who gets in, and what he gets there.
+"""Proof (c): other users of the machine at doors of every mode get what those grant, and nothing else.
 
 Must run as root, which alone can become somebody else; skipped where it does not. A neighbour is a process
 of another uid that speaks HTTP/2 by itself, since he may not read our Python.
@@ -27,7 +27,10 @@ from hob_client.doors import DoorSettings, DoorTerms
 
 from tests.daemon import RunningDaemon, await_true
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+pytestmark = [
+    pytest.mark.proof,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user"),
+]
 NEIGHBOUR, STRANGER, GROUP = 54321, 54322, 54323
 
 
