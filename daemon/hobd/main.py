@@ -34,6 +34,7 @@ from hobd.config import RELOADABLE, Config, changed_keys, config_file, load, to_
 from hobd.door import policy, unix_socket
 from hobd.door.caller import caller_from
 from hobd.door.peer import peer_of
+from hobd.door.service_manager import ServiceManager, take_socket
 from hobd.errors import ConfigError, HobError
 from hobd.pressure import watch
 from hobd.pressure.devices import DeviceWatch
@@ -50,6 +51,8 @@ EXIT_OK, EXIT_CANNOT_START, EXIT_USAGE = 0, 1, 2
 WORKER = ("-m", "hobd.worker")
 # Whoever reads an answer takes longer, so the next model's worker is ready before it is asked for.
 _QUIET_SECONDS = 0.1
+# What ending may take beside the requests under way: models lay down what they computed, workers go.
+_LAST_SECONDS = 15
 
 
 def run(
@@ -95,9 +98,14 @@ class _Starter:
 
     def __init__(self, ready_fd: int | None) -> None:
         self._fd = ready_fd
+        self._manager = ServiceManager(os.environ)
 
     def ready(self) -> None:
         self._tell("ready\n")
+        self._manager.ready()
+
+    def ending(self, *, within_seconds: int) -> None:
+        self._manager.stopping(within_seconds=within_seconds)
 
     def fail(self, why: str) -> None:
         print(f"hobd: {why}", file=sys.stderr)
@@ -137,7 +145,7 @@ class _Daemon:
 
     async def serve(self) -> None:
         """Returns when the daemon has ended in order. Raises DoorError."""
-        door = unix_socket.open_door(self._arguments.socket)
+        door = unix_socket.open_door(self._arguments.socket, ready=take_socket(os.environ))
         try:
             if self._confinement is not None:
                 self._confinement = enter.forbid_connect(self._confinement)
@@ -157,7 +165,9 @@ class _Daemon:
                 await self._ending.wait()
                 idle.cancel()
                 spare.cancel()
-                await broker.drain(self._config.daemon.drain_timeout_seconds)
+                patience = self._config.daemon.drain_timeout_seconds
+                self._starter.ending(within_seconds=patience + _LAST_SECONDS)
+                await broker.drain(patience)
                 await host.stop()
                 await broker.loading.vault.close()
         finally:
