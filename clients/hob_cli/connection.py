@@ -29,7 +29,7 @@ class Connection:
     def path(self) -> str:
         return socket_path.resolve(os.path.abspath(self.socket) if self.socket else None)
 
-    def begin(self, *, preload: str | None = None) -> launch.Starting | None:
+    def begin(self, *, preload: str | None = None) -> launch.OnItsWay | None:
         """Launch a daemon if none listens, without waiting for it. With --no-start, insist on one."""
         path = self.path()
         if launch.is_listening(path):
@@ -38,7 +38,7 @@ class Connection:
             launch.ensure(path, start=False)
         return launch.start_daemon(path, preload=preload)
 
-    def client(self, starting: launch.Starting | None = None) -> Client:
+    def client(self, starting: launch.OnItsWay | None = None) -> Client:
         """A client for a daemon that listens, once it does."""
         from hob_client.client import Client
 

@@ -36,6 +36,8 @@ COMMANDS = {
     "forget": "Drop what is kept of your prompts.",
     "stop": "Take models out of memory, or end the daemon.",
     "status": "Show how the daemon is.",
+    "doctor": "Look for what is wrong, and say what mends it.",
+    "service": "Run hob as a service that starts with your session.",
     "events": "Follow what happens in the daemon.",
     "door": "Open doors for other programs and users.",
     "attest": "Show that the walls stand, by trying them.",

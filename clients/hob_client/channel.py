@@ -24,7 +24,9 @@ _OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.keepalive_time_ms", 2**31 - 1),  # off: the kernel says when the other end is gone
     # A daemon that restarts is back soon, and asking a socket costs next to nothing.
     ("grpc.initial_reconnect_backoff_ms", 20),
-    ("grpc.min_reconnect_backoff_ms", 20),
+    # How long a connection may take to be greeted, whatever gRPC calls it. A socket that a service manager
+    # opened takes connections before the daemon that will greet them has started.
+    ("grpc.min_reconnect_backoff_ms", 20_000),
     ("grpc.max_reconnect_backoff_ms", 500),
     # Else a new channel inherits the back-off of the one that it replaces.
     ("grpc.use_local_subchannel_pool", 1),

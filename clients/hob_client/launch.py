@@ -13,9 +13,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Protocol
 
 from hob.address import state_dir
 
+from hob_client import service
 from hob_client.errors import DaemonStartFailed, DaemonUnreachable, NotPermitted
 
 START_TIMEOUT_SECONDS = 30.0
@@ -26,8 +28,14 @@ _POLL_SECONDS = 0.01
 _MAX_READY_LINE_BYTES = 4096
 
 
+class OnItsWay(Protocol):
+    """A daemon that somebody is starting."""
+
+    def wait(self, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None: ...
+
+
 class Starting:
-    """A daemon on its way up."""
+    """A daemon of ours on its way up."""
 
     __slots__ = ("_path", "_process", "_ready")
 
@@ -68,8 +76,13 @@ def is_listening(path: str) -> bool:
     return True
 
 
-def start_daemon(path: str, *, preload: str | None = None) -> Starting:
-    """Start hobd for the socket, in its own session. `preload`: a model to load at once; "": the default."""
+def start_daemon(path: str, *, preload: str | None = None) -> OnItsWay:
+    """Start hobd for the socket: the service where one is installed, else in a session of its own.
+
+    `preload`: a model to load at once; "": the default. A service loads it when it is asked.
+    """
+    if service.serves(path):
+        return service.start()
     ready, told = os.pipe()
     try:
         log = _open_log()

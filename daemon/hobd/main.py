@@ -35,6 +35,7 @@ from hobd.broker.yielding import Yielding
 from hobd.config import RELOADABLE, Config, changed_keys, config_file, to_toml
 from hobd.door.doorkeeper import Applied, Doorkeeper
 from hobd.door.doorway import Doorway
+from hobd.door.service_manager import take_socket
 from hobd.door.unix_socket import Access
 from hobd.errors import ConfigError, HobError
 from hobd.pressure import watch
@@ -56,6 +57,8 @@ EXIT_OK, EXIT_CANNOT_START, EXIT_USAGE = 0, 1, 2
 WORKER = ("-m", "hobd.worker")
 # Whoever reads an answer takes longer, so the next model's worker is ready before it is asked for.
 _QUIET_SECONDS = 0.1
+# What ending may take beside the requests under way: models lay down what they computed, workers go.
+_LAST_SECONDS = 15
 
 
 def run(
@@ -124,7 +127,7 @@ class _Daemon:
 
     async def serve(self) -> None:
         """Returns when the daemon has ended in order. Raises DoorError."""
-        doors = Doorkeeper(self._arguments.socket)
+        doors = Doorkeeper(self._arguments.socket, ready=take_socket(os.environ))
         try:
             # The owner's door is held by one daemon alone, and so is its journal.
             self._audit = doors.audit = _audit(self._config, doors.owner.door.path)
@@ -156,7 +159,9 @@ class _Daemon:
                 await self._ending.wait()
                 idle.cancel()
                 spare.cancel()
-                await broker.drain(self._config.daemon.drain_timeout_seconds)
+                patience = self._config.daemon.drain_timeout_seconds
+                self._starter.ending(within_seconds=patience + _LAST_SECONDS)
+                await broker.drain(patience)
                 await host.stop()
                 await broker.loading.vault.close()
         finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 from hob import address
 
 from hobd.config import Config, config_file, decided_by, load
+from hobd.door.service_manager import ServiceManager
 
 
 class Starter:
@@ -21,9 +22,14 @@ class Starter:
 
     def __init__(self, ready_fd: int | None) -> None:
         self._fd = ready_fd
+        self._manager = ServiceManager(os.environ)
 
     def ready(self) -> None:
         self._tell("ready\n")
+        self._manager.ready()
+
+    def ending(self, *, within_seconds: int) -> None:
+        self._manager.stopping(within_seconds=within_seconds)
 
     def fail(self, why: str) -> None:
         print(f"hobd: {why}", file=sys.stderr)

@@ -247,6 +247,9 @@ class _Models(ModelServiceBase):
         verified = models_pb2.Verified(sha256="ab", recorded=True)
         await self._daemon.answer(stream, models_pb2.VerifyModelResponse(verified=verified))
 
+    async def ReleaseModel(self, stream: Any) -> None:
+        await self._daemon.answer(stream, models_pb2.ReleaseModelResponse(reasons=["it was kept"]))
+
 
 class _Daemon(DaemonServiceBase):
     def __init__(self, daemon: FakeDaemon) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import grp
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,12 +46,12 @@ class Applied:
 class Doorkeeper:
     """`doorways` are the open doors, the owner's first. `close` them all at the end."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens the owner's door. Raises DoorError."""
+    def __init__(self, path: Path, *, ready: socket.socket | None = None) -> None:
+        """Opens the owner's door; `ready`: what a service manager opened there. Raises DoorError."""
         self.audit: Audit = NoAudit()
         self._host: Host | None = None
         self._applying = asyncio.Lock()
-        self.doorways = [Doorway(open_door(path), None)]
+        self.doorways = [Doorway(open_door(path, ready=ready), None)]
 
     @property
     def owner(self) -> Doorway:

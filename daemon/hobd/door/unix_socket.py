@@ -48,12 +48,15 @@ class Door:
 
     __slots__ = ("_identity", "_lock", "mode", "path", "socket")
 
-    def __init__(self, *, path: Path, listener: socket.socket, lock: int, mode: int) -> None:
+    def __init__(
+        self, *, path: Path, listener: socket.socket, lock: int, mode: int, is_ours: bool = True
+    ) -> None:
+        """`is_ours`: we made the file; a service manager's is left to it."""
         self.path = path
         self.socket = listener
         self.mode = mode
         self._lock = lock
-        self._identity = _identity_at(path)
+        self._identity = _identity_at(path) if is_ours else None
 
     def close(self) -> None:
         """Removes the socket if it is still ours, then lets another daemon in. Twice is once.
@@ -73,14 +76,20 @@ class Door:
         self._lock = -1
 
 
-def open_door(path: Path, access: Access = PRIVATE) -> Door:
-    """Listens at `path`; DoorError if others could change the place or something else serves there."""
+def open_door(path: Path, access: Access = PRIVATE, *, ready: socket.socket | None = None) -> Door:
+    """Listens at `path`; DoorError if others could change the place or something else serves there.
+
+    `ready`: a socket that a service manager opened there for us.
+    """
     path = Path(os.path.abspath(path))
     _check_length(path)
     with _umask(0o077):
         _prepare_directory(path.parent, access)
         lock = _lock(path)
         try:
+            if ready is not None:
+                _check_adopted(ready, path)
+                return Door(path=path, listener=ready, lock=lock, mode=_SOCKET_MODE, is_ours=False)
             _clear(path)
             listener = _listen(bind_private(path), path, access)
             return Door(path=path, listener=listener, lock=lock, mode=access.mode)
@@ -105,6 +114,19 @@ def bind_private(path: Path) -> socket.socket:
         listener.close()
         raise DoorError(f"could not make the socket {path} ({error.strerror}); {_PLACE_ELSEWHERE}") from None
     return listener
+
+
+def _check_adopted(ready: socket.socket, path: Path) -> None:
+    """A door that somebody else opened has to be as private as one of ours."""
+    is_stream = ready.family == socket.AF_UNIX and ready.type == socket.SOCK_STREAM
+    if not is_stream or not ready.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        raise DoorError(
+            "the socket handed to hobd does not listen on a Unix path; give it a ListenStream path"
+        )
+    if ready.getsockname() != os.fspath(path):
+        raise DoorError(f"the socket handed to hobd is not at {path}; give both units the same path")
+    _check_socket_mode(path, "set SocketMode=0600 in its unit")
+    ready.setblocking(False)
 
 
 def _check_length(path: Path) -> None:
@@ -204,24 +226,20 @@ def _clear(path: Path) -> None:
 def _answers(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
-        # EPERM: the daemon serves already, and must not connect to anything. No hobd is there, since it would
-        # hold the lock, and nobody else can write to the directory.
+        # EPERM, ENOSYS: the daemon serves already, and must not connect to anything. No hobd is there, since
+        # it would hold the lock, and nobody else can write to the directory.
         # EAGAIN (its backlog is full), EPROTOTYPE (another kind of socket) and the like: somebody is there.
         return probe.connect_ex(os.fspath(path)) not in (
             errno.ECONNREFUSED,
             errno.ENOENT,
             errno.EPERM,
+            errno.ENOSYS,
         )
 
 
 def _listen(listener: socket.socket, path: Path, access: Access) -> socket.socket:
     try:
-        found = path.lstat()
-        if not stat.S_ISSOCK(found.st_mode) or stat.S_IMODE(found.st_mode) != _SOCKET_MODE:
-            raise DoorError(
-                f"{path} has mode {stat.S_IMODE(found.st_mode):04o} instead of {_SOCKET_MODE:04o} on this "
-                f"file system; {_PLACE_ELSEWHERE}"
-            )
+        _check_socket_mode(path, f"this file system does not keep modes: {_PLACE_ELSEWHERE}")
         if access != PRIVATE:
             _give(path, access.mode, access.gid)
         listener.listen(_BACKLOG)
@@ -237,6 +255,14 @@ def _listen(listener: socket.socket, path: Path, access: Access) -> socket.socke
         path.unlink(missing_ok=True)
         raise
     return listener
+
+
+def _check_socket_mode(path: Path, remedy: str) -> None:
+    found = path.lstat()
+    if not stat.S_ISSOCK(found.st_mode) or stat.S_IMODE(found.st_mode) != _SOCKET_MODE:
+        raise DoorError(
+            f"{path} has mode {stat.S_IMODE(found.st_mode):04o} instead of {_SOCKET_MODE:04o}; {remedy}"
+        )
 
 
 def _identity_at(path: Path) -> tuple[int, int] | None:

@@ -1,0 +1,1 @@
+"""hob as a service of the user, by the means of each system: systemd and launchd."""
