@@ -38,6 +38,8 @@ COMMANDS = {
     "status": "Show how the daemon is.",
     "events": "Follow what happens in the daemon.",
     "audit": "Show and check the journal of what happened.",
+    "gateway": "Serve OpenAI's, Anthropic's and Ollama's HTTP on this machine.",
+    "connect": "Print what makes a tool use the gateway.",
     "version": "Show the versions of client and daemon.",
     "completion": "Print a shell's completion script.",
 }
