@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -11,6 +12,7 @@ from hob.v1 import inference_pb2 as pb
 from openai.types.chat import ChatCompletionChunk
 
 from tests.fakes.daemon import HANG, FakeDaemon, refusal, tell
+from tests.gateway.scripts import a_call
 from tests.running_gateway import RunningGateway
 
 USER: Any = [{"role": "user", "content": "Hi"}]
@@ -21,19 +23,12 @@ TOOL: Any = {
 PIXEL = base64.b64encode(b"\x89PNG pretended").decode()
 
 
-def call(arguments: str, **first: str) -> pb.Event:
-    return pb.Event(tool_call=pb.ToolCallDelta(arguments=arguments, num_tokens=1, **first))
-
-
-def a_call() -> tuple[pb.Event, ...]:
-    """A script: one call in two pieces."""
-    started, *_, done = tell("", finish_reason="TOOL_CALLS")
-    return started, call('{"city":', id="call_1", name="get_weather"), call('"Oslo"}'), done
-
-
 @pytest.fixture
-def client(gateway: RunningGateway, door: FakeDaemon) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.token, max_retries=0, timeout=20)
+def client(gateway: RunningGateway, door: FakeDaemon) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(
+        base_url=f"{gateway.url}/v1", api_key=gateway.token, max_retries=0, timeout=20
+    ) as client:
+        yield client
 
 
 def chunks(client: openai.OpenAI, **wishes: Any) -> list[ChatCompletionChunk]:
@@ -219,7 +214,7 @@ def test_models_are_listed_and_shown(client: openai.OpenAI) -> None:
 
 
 def test_without_a_valid_token_nothing_is_asked(gateway: RunningGateway, door: FakeDaemon) -> None:
-    client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="hob-wrong", max_retries=0)
-    with pytest.raises(openai.AuthenticationError):
-        client.models.list()
+    wrong = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="hob-wrong", max_retries=0)
+    with wrong, pytest.raises(openai.AuthenticationError):
+        wrong.models.list()
     assert not door.requests
