@@ -11,7 +11,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hob_client.errors import DaemonUnreachable, HobError, InvalidRequest, ModelNotFound
@@ -185,6 +185,16 @@ TOOLS: dict[str, Callable[[Place], Wiring]] = {
 }
 _OF_ANTHROPIC = frozenset(("anthropic", "claude-code"))
 _OF_RESPONSES = frozenset(("codex",))
+
+
+def with_model(place: Place) -> Place:
+    """Names the first model that there is, where nobody named one and the gateway can be asked."""
+    if place.model or not place.token or place.url.startswith("unix:"):
+        return place
+    try:
+        return replace(place, model=_first_model(place))
+    except HobError:
+        return place
 
 
 def check(tool: str, place: Place) -> str:

@@ -74,9 +74,7 @@ def treatment(request: Request) -> dict[str, Any]:
 def need_manage(request: Request) -> None:
     token = request.scope["state"]["token"]
     if "manage" not in token.scopes:
-        raise NotPermitted(
-            f"the token {token.name!r} may infer only; `hob gateway token add NAME --scope manage` makes another"
-        )
+        raise NotPermitted(f"the token {token.name!r} may infer only; add one with --scope manage")
 
 
 def given(fields: Fields, names: Mapping[str, str]) -> dict[str, Any]:

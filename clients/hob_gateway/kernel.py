@@ -72,7 +72,7 @@ def machine() -> str:
 
 
 def filter_program(name: str) -> bytes:
-    """A BPF program: Unix stream sockets only, none of them bound, and every `connect` is asked of the porter.
+    """A BPF program: Unix stream sockets only, none bound, and every `connect` is asked of the porter.
 
     An accepted TCP socket could be taken apart and connected elsewhere; that, too, is a `connect`.
     """
@@ -128,7 +128,7 @@ def be_private() -> None:
 
 
 def install(name: str) -> int:
-    """The filter, for this thread and all that it starts; returns the descriptor on which `connect` is asked."""
+    """For this thread and all that it starts; the descriptor on which each `connect` is asked."""
 
     class Program(ctypes.Structure):
         _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
@@ -148,7 +148,7 @@ def install(name: str) -> int:
 
 
 def restrict_files(readable: list[str]) -> bool:
-    """Only what is below these is read, nothing written; no TCP. False where there is no Landlock."""
+    """Only what is below these is read, nothing written; no TCP. False without Landlock."""
     libc = _libc()
     version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_ulong(1))
     if version < 1:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from hob_client import socket_path
+from hob_client import launch, socket_path
 from hob_client.errors import HobError
 
 from hob_gateway import connecting, listening, places, server, starting
@@ -25,16 +25,17 @@ Context = click.Context
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--socket", metavar="PATH", help="The daemon's socket: the only door that the gateway reaches.")
+@click.option("--no-start", is_flag=True, help="Never start a daemon.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def gateway(context: Context, socket: str | None, as_json: bool) -> None:
+def gateway(context: Context, socket: str | None, no_start: bool, as_json: bool) -> None:
     """Serve OpenAI's, Anthropic's and Ollama's HTTP on this machine.
 
     A program of its own, off until it is started: it listens on loopback or a Unix socket, wants a token
     from everybody, and reaches one door of the daemon and nothing else.
     """
     path = os.path.abspath(socket) if socket else None
-    context.obj = {"socket": path, "json": as_json}
+    context.obj = {"socket": path, "start": not no_start, "json": as_json}
 
 
 _RUN_OPTIONS = (
@@ -68,9 +69,11 @@ def run_options(function: Any) -> Any:
 @click.pass_obj
 def run_command(options: dict[str, Any], /, address: str, **rest: Any) -> None:
     """Serve in this terminal until Ctrl-C."""
-    wishes = server.Wishes(
-        door=socket_path.resolve(options["socket"]), address=listening.parse_address(address), **rest
-    )
+    door = socket_path.resolve(options["socket"])
+    wishes = server.Wishes(door=door, address=listening.parse_address(address), **rest)
+    listening.check_reach(wishes.address, lan=wishes.lan)
+    if options["start"]:
+        launch.ensure(door, start=True)  # the gateway itself could not: it will run nothing
     sys.exit(server.run(wishes))
 
 
@@ -111,7 +114,9 @@ def status_command(options: dict[str, Any]) -> None:
 
 def _arguments(options: dict[str, Any], rest: dict[str, Any]) -> list[str]:
     """The same wishes, for another process."""
-    listed = ["--socket", socket_path.resolve(options["socket"]), "run", "--listen", rest["address"]]
+    listed = ["--socket", socket_path.resolve(options["socket"])]
+    listed += [] if options["start"] else ["--no-start"]
+    listed += ["run", "--listen", rest["address"]]
     listed += [f"--{name}" for name in ("lan", "unconfined") if rest[name]]
     for name in ("certificate", "key"):
         listed += [f"--{name}", os.path.abspath(rest[name])] if rest[name] else []
@@ -198,7 +203,7 @@ def connect_command(
         _print(options, {"tools": names}, "\n".join(names))
         return
     url = url or server.running().get("url") or f"http://{listening.DEFAULT}"
-    place = connecting.Place(url=url, token=secret, model=model)
+    place = connecting.with_model(connecting.Place(url=url, token=secret, model=model))
     wiring = connecting.wire(tool, place)
     _print(options, {"tool": tool, "file": wiring.file, "text": wiring.text}, wiring.text)
     if wiring.file and not options["json"]:

@@ -32,7 +32,7 @@ class Names:
 
 
 def names_of(hosts: Iterable[str], port: int | None, *, scheme: str, named: Iterable[str] = ()) -> Names:
-    """All the ways to write the hosts with that port; without one for a Unix socket, which no page reaches."""
+    """All the ways to write the hosts with that port; without one for a Unix socket: no page reaches that."""
     written = {host.lower() for host in hosts}
     if port is not None:
         default = 443 if scheme == "https" else 80

@@ -40,7 +40,7 @@ class Remembered:
             self._num_bytes -= freed
 
     def recall(self, token: str, name: str, now: float) -> list[Message]:
-        """The turns up to that response; InvalidRequest if it is not, or no more, remembered for this token."""
+        """The turns up to that response; InvalidRequest if this token has no such one (any more)."""
         kept = self._turns.get((token, name))
         if kept is None or kept[2] < now - KEPT_SECONDS:
             raise InvalidRequest(

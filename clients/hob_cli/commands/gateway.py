@@ -30,6 +30,7 @@ def hand_over(connection: Connection, arguments: tuple[str, ...]) -> NoReturn:
         raise NotSupported("the gateway is not installed; install it with `pip install 'hob[gateway]'`")
     # A later --socket wins.
     before = ["--socket", connection.path()] if connection.socket else []
+    before += [] if connection.start else ["--no-start"]
     before += ["--json"] if connection.as_json else []
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-I", "-m", "hob_gateway", *before, *arguments])
