@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 const NUMBERS = ["temperature", "top_p", "max_tokens", "seed"];
 const WATCH_MS = 2000;
 const turns = []; // {role, text, thought, files, note, failed}
-let house = null;
+let house = null; // once a token was good
 let asking = null; // AbortController of the answer under way
 let attached = []; // {name, url}
 
@@ -37,14 +37,19 @@ async function login(token) {
 }
 
 // A token behind the # is never sent to a server, and is taken off the address at once.
-const given = new URLSearchParams(location.hash.slice(1)).get("token");
-if (given) {
-  history.replaceState(null, "", "/");
-  login(given);
-} else {
-  $("login").hidden = false;
-  $("token").focus();
+function begin() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    history.replaceState(null, "", "/");
+    login(given);
+  } else if (!house) {
+    $("login").hidden = false;
+    $("token").focus();
+  }
 }
+
+addEventListener("hashchange", begin);
+begin();
 $("login").addEventListener("submit", (event) => {
   event.preventDefault();
   login($("token").value.trim());
