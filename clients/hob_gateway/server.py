@@ -17,7 +17,7 @@ from typing import Any
 
 from hob_gateway import certificate, confine, listening, places
 from hob_gateway.listening import Address
-from hob_gateway.origins import LOOPBACK, Names, names_of
+from hob_gateway.origins import LOOPBACK, Names, check_origin, names_of
 
 RUNNING = "running.json"
 TOKENS = "tokens.json"
@@ -41,6 +41,8 @@ class Wishes:
 def run(wishes: Wishes) -> int:
     """Serves until a signal ends it; the exit code. Raises HobError for what cannot be started."""
     listening.check_reach(wishes.address, lan=wishes.lan)
+    for origin in wishes.origins:
+        check_origin(origin)
     folder = places.folder()
     pair = _certificate(wishes, folder)
     sock, address = listening.listen(wishes.address)
