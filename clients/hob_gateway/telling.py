@@ -52,7 +52,7 @@ def fault(error: HobError, shape: Shape) -> Whole:
 
 
 class Stream(Response):
-    """Pieces as they come. An error after the first one is told by `broken`, for the status has been said."""
+    """Pieces as they come. An error is told by `broken`, for the status has been said; see `begun`."""
 
     def __init__(self, pieces: Pieces, media_type: str, broken: Callable[[HobError], bytes]) -> None:
         super().__init__(media_type=media_type)
@@ -65,10 +65,8 @@ class Stream(Response):
 
     async def _tell(self, send: Send) -> None:
         async with aclosing(self._pieces):
+            await _send(send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             try:
-                first = await anext(self._pieces, b"")
-                await _send(send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                await _send_piece(send, first)
                 async for piece in self._pieces:
                     await _send_piece(send, piece)
             except HobError as error:

@@ -160,6 +160,12 @@ def test_error_in_mid_stream_is_told(client: openai.OpenAI, door: FakeDaemon) ->
         chunks(client)
 
 
+def test_error_right_after_a_warning_is_told(client: openai.OpenAI, door: FakeDaemon) -> None:
+    door.script = (pb.Event(warning=pb.Warning(code="odd")), refusal("WORKER_CRASHED", "it died"))
+    with pytest.raises(openai.APIError, match="it died"):
+        chunks(client)
+
+
 def test_leaving_a_stream_cancels_at_the_daemon(client: openai.OpenAI, door: FakeDaemon) -> None:
     door.script = (*tell("Hel")[:-1], HANG)
     stream = client.chat.completions.create(model="tiny", messages=USER, stream=True)
