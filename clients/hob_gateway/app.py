@@ -43,7 +43,7 @@ DIALECTS = (
 )
 
 
-def build(house: House, *, names: Names, book: TokenBook) -> ASGIApp:
+def build(house: House, *, names: Names, book: TokenBook, rate: int) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
         yield
@@ -52,7 +52,7 @@ def build(house: House, *, names: Names, book: TokenBook) -> ASGIApp:
     routes = [route for dialect in DIALECTS for route in dialect.routes(house)]
     handlers = {404: _nothing_here, 405: _nothing_here, Exception: _bug}
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
-    return Guard(app, names=names, book=book, metrics=house.metrics)
+    return Guard(app, names=names, book=book, metrics=house.metrics, rate=rate)
 
 
 async def _nothing_here(request: Request, error: Exception) -> Response:

@@ -21,6 +21,8 @@ from hob_gateway.origins import Names
 from hob_gateway.pace import Pace
 
 MAX_BODY_BYTES = 20 << 20  # 12 MiB of images as base64, and a conversation
+DEFAULT_RATE = 50  # requests a second, of one token
+AT_ONCE = 64  # requests under way, of one token
 #: What needs no token: a page of fixed text, and whether there is a gateway at all.
 OPEN_PATHS = frozenset(("/", "/health", "/web/app.js", "/web/chat.js", "/web/markdown.js", "/web/style.css"))
 _STRANGERS = ""  # the name by which those without a token are paced
@@ -53,17 +55,15 @@ class Guard:
         names: Names,
         book: tokens.TokenBook,
         metrics: Metrics,
-        per_second: float = 10.0,
-        burst: int = 60,
-        at_once: int = 32,
+        rate: int = DEFAULT_RATE,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._app = app
         self._names = names
         self._book = book
         self._metrics = metrics
-        self._callers = Pace(per_second=per_second, burst=burst, at_once=at_once)
-        self._strangers = Pace(per_second=2.0, burst=20, at_once=8)
+        self._callers = Pace(per_second=rate, burst=4 * rate, at_once=AT_ONCE)
+        self._strangers = Pace(per_second=rate / 10, burst=max(20, rate), at_once=AT_ONCE)
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

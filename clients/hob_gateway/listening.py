@@ -69,7 +69,9 @@ def listen(address: Address) -> tuple[socket.socket, Address]:
 
 def _listen_tcp(address: Address) -> tuple[socket.socket, Address]:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named because asyncio sends at once (TCP_NODELAY) only where it reads that it is TCP:
+    # else every small answer waits 40 ms for an acknowledgement of its head.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -52,6 +52,13 @@ _RUN_OPTIONS = (
     click.option("--host", "hosts", multiple=True, metavar="NAME", help="Also answer to this name."),
     click.option("--origin", "origins", multiple=True, metavar="URL", help="Let pages of this origin ask."),
     click.option(
+        "--rate",
+        type=click.IntRange(1, 100_000),
+        default=50,
+        show_default=True,
+        help="Requests a second that one token may make; four times as many at once.",
+    ),
+    click.option(
         "--unconfined", is_flag=True, help="Run with all that you may do (where it cannot be less)."
     ),
 )
@@ -118,6 +125,7 @@ def _arguments(options: dict[str, Any], rest: dict[str, Any]) -> list[str]:
     listed += [] if options["start"] else ["--no-start"]
     listed += ["run", "--listen", rest["address"]]
     listed += [f"--{name}" for name in ("lan", "unconfined") if rest[name]]
+    listed += ["--rate", str(rest["rate"])]
     for name in ("certificate", "key"):
         listed += [f"--{name}", os.path.abspath(rest[name])] if rest[name] else []
     for name in ("hosts", "origins"):

@@ -35,6 +35,7 @@ class Wishes:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     unconfined: bool = False
+    rate: int = 50
     ready_fd: int | None = None
 
 
@@ -100,7 +101,7 @@ class _Serve:
 
         house = House(socket=self._wishes.door, confinement=confinement)
         book = TokenBook(places.folder() / TOKENS)
-        app = build(house, names=self._names(), book=book)
+        app = build(house, names=self._names(), book=book, rate=self._wishes.rate)
         pair = self._pair or (None, None)
         server = Server(settings(app, *pair), on_ready=self._told_ready)
         if self._wishes.lan:

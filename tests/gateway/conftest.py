@@ -17,7 +17,7 @@ from tests.running_gateway import RunningGateway
 def _pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningGateway, FakeDaemon]]:
     home = tmp_path_factory.mktemp("gateway")
     with FakeDaemon(home / "hob.sock") as daemon:
-        gateway = RunningGateway(home / "home", home / "hob.sock").start()
+        gateway = RunningGateway(home / "home", home / "hob.sock").start("--rate", "10000")
         yield gateway, daemon
         gateway.stop()
 
