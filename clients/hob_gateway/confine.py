@@ -60,7 +60,8 @@ def run_confined(
         porter.serve(listener, door, ours.fileno())
         os.close(listener)
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
+    code = os.waitstatus_to_exitcode(status)
+    return 0 if code == -signal.SIGTERM else code  # it was asked to end, and did
 
 
 def _serve_in_child(
@@ -70,6 +71,8 @@ def _serve_in_child(
     try:
         words = _enter(line, name, readable)
         code = serve(words)
+    except KeyboardInterrupt:
+        code = 0
     except HobError as error:
         sys.stderr.write(f"hob: {error.message}\n")
     except Exception as error:
@@ -126,5 +129,6 @@ def _hand_on_signals(child: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, hand_on)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells the child, too, and twice means at once

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.fakes.daemon import FakeDaemon
@@ -53,6 +55,17 @@ def test_mistake_is_one_sentence(home: RunningGateway, arguments: list[str], cod
     told = home.command("gateway", *arguments)
     assert (told.returncode, told.stdout) == (code, "")
     assert words in told.stderr and told.stderr.startswith("hob: ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_signal_ends_it_and_leaves_nothing(home: RunningGateway, number: signal.Signals) -> None:
+    home.start()
+    assert home.process is not None
+    children = psutil.Process(home.process.pid).children()
+    for process in [*children, home.process] if number == signal.SIGINT else [home.process]:
+        process.send_signal(number)  # as a terminal does, and as systems do
+    assert home.process.wait(20) == 0 and not any(child.is_running() for child in children)
+    assert "no gateway runs" in home.command("gateway", "status").stdout
 
 
 def test_secret_is_on_stdout_alone_and_once(home: RunningGateway) -> None:
