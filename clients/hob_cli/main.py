@@ -44,6 +44,8 @@ COMMANDS = {
     "wires": "List what could touch a network.",
     "privacy": "List where what you say is kept.",
     "audit": "Show and check the journal of what happened.",
+    "gateway": "Serve OpenAI's, Anthropic's and Ollama's HTTP on this machine.",
+    "connect": "Print what makes a tool use the gateway.",
     "version": "Show the versions of client and daemon.",
     "completion": "Print a shell's completion script.",
 }

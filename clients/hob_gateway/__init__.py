@@ -1,0 +1,1 @@
+"""The HTTP gateway: what other servers' clients speak, in front of one door of hobd."""
