@@ -15,7 +15,9 @@ from typing import Any
 
 import click
 from hob_client import launch, socket_path
+from hob_client.client import Client
 from hob_client.errors import HobError
+from hob_client.network import require_online
 
 from hob_gateway import connecting, listening, places, server, starting
 from hob_gateway.tokens import SCOPES, Token, TokenBook, new_token
@@ -81,6 +83,9 @@ def run_command(options: dict[str, Any], /, address: str, **rest: Any) -> None:
     listening.check_reach(wishes.address, lan=wishes.lan)
     if options["start"]:
         launch.ensure(door, start=True)  # the gateway itself could not: it will run nothing
+    if wishes.lan:
+        with Client(door, start=False) as client:
+            require_online("letting a network reach the gateway", client)
     sys.exit(server.run(wishes))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.daemon import RunningDaemon
 from tests.fakes.daemon import FakeDaemon
 from tests.running_gateway import RunningGateway
 
@@ -137,6 +138,14 @@ def test_named_origin_may_ask(gateway: RunningGateway, door: FakeDaemon, tmp_pat
 def test_network_is_refused_unless_it_is_said(gateway: RunningGateway) -> None:
     told = gateway.command("--json", "gateway", "run", "--listen", "0.0.0.0:0")
     assert told.returncode == 9 and "--lan" in json.loads(told.stderr)["error"]["message"]
+
+
+def test_network_is_refused_while_hob_is_offline(
+    gateway: RunningGateway, daemon: RunningDaemon, tmp_path: Path
+) -> None:
+    other = RunningGateway(tmp_path / "gateway", daemon.start().socket)
+    told = other.command("--json", "gateway", "run", "--lan", "--listen", "0.0.0.0:0")
+    assert told.returncode == 9 and "hob is offline" in json.loads(told.stderr)["error"]["message"]
 
 
 def test_network_is_served_encrypted_and_says_so(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from hobd.sandbox.selftest import Finding
@@ -63,6 +64,20 @@ def socket_inodes(home: Path) -> set[int]:
         if target:
             found.add(int(target[1]))
     return found
+
+
+def running_modules(name: str, proc: Path = PROC) -> Iterator[int]:
+    """Processes of this user that Python runs with `-m name`, as their command lines say."""
+    for home in proc.iterdir():
+        if not home.name.isdecimal():
+            continue
+        try:
+            words = (home / "cmdline").read_bytes().split(b"\0")
+            is_ours = home.stat().st_uid == os.getuid()
+        except OSError:
+            continue  # it has just ended
+        if is_ours and any(pair == (b"-m", name.encode()) for pair in pairwise(words)):
+            yield int(home.name)
 
 
 def swapped_kb(home: Path) -> int:

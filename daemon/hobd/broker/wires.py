@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,7 @@ class Layer:
     reaches: str
 
 
+_GATEWAY = "hob_gateway"
 #: Each is a program that the user runs, with the user's rights; none is a part of the daemon.
 LAYERS = (
     Layer(name="model_downloads", program="hob-fetch", reaches="the hosts that you name to it"),
@@ -46,7 +48,6 @@ LAYERS = (
         program="hob-update-check",
         reaches="one host; it is told the family of your system and hob's version, and nothing else",
     ),
-    Layer(name="http_gateway", program="hob-gateway", reaches="programs on this machine, at one address"),
     Layer(name="remote_link", program="hob-link", reaches="machines that you name, over ssh"),
     Layer(name="agent_tools", program="hob-agent", reaches="whatever the tools reach that you allow it"),
     Layer(name="mcp_servers", program="hob-mcp", reaches="whatever the servers reach that you name"),
@@ -58,7 +59,7 @@ LAYERS = (
 def wires(config: Config, pid: int, bin_dir: Path | None = None) -> list[Wire]:
     """The daemon itself first. `bin_dir`: where hob's programs are installed."""
     folder = bin_dir or Path(sys.executable).parent
-    found = [_daemon(pid), _workers()]
+    found = [_daemon(pid), _workers(), _gateway()]
     return found + [_layer(layer, folder, config) for layer in LAYERS]
 
 
@@ -96,6 +97,17 @@ def _workers() -> Wire:
         reaches="nothing: the kernel refuses them sockets" if walls.held else "what you may reach",
         evidence=f"born behind the daemon's walls ({walls.observed}); `hob attest` has each try its own",
     )
+
+
+def _gateway(proc: Path = observing.PROC) -> Wire:
+    """On while one of this user's runs. It can reach this door alone; who reaches it is what counts."""
+    reaches = "programs on this machine, at one address; a network only with --lan, which asks the switch"
+    if find_spec(_GATEWAY) is None:
+        return Wire(name="http_gateway", state="absent", reaches=reaches, evidence=f"no {_GATEWAY} here")
+    running = sorted(observing.running_modules(_GATEWAY, proc))
+    told = ", ".join(f"process {pid} runs it" for pid in running) or "no process of yours runs it"
+    state: State = "on" if running else "off"
+    return Wire(name="http_gateway", state=state, reaches=reaches, evidence=told)
 
 
 def _layer(layer: Layer, folder: Path, config: Config) -> Wire:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hobd.broker.machine import observe_machine
-from hobd.broker.observing import observe
+from hobd.broker.observing import observe, running_modules
 
 STATUS = "Seccomp:\t2\nSeccomp_filters:\t1\nNoNewPrivs:\t1\nCapEff:\t0000000000000000\nVmSwap:\t0 kB\n"
 LIMITS = (
@@ -121,3 +121,12 @@ def test_handler_of_cores_that_ignores_dumpable_is_told(root: Path) -> None:
 
 def test_own_process_can_be_observed() -> None:
     assert {each.property for each in observe(os.getpid())} >= {"filtered", "no_capabilities"}
+
+
+def test_programs_of_ours_are_found_by_what_python_was_told_to_run(tmp_path: Path) -> None:
+    lines = {"7": "python -I -m hob_gateway run", "8": "editor hob_gateway", "self": "-m hob_gateway"}
+    for pid, words in lines.items():
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "cmdline").write_bytes(words.replace(" ", "\0").encode())
+    (tmp_path / "9").mkdir()  # it has just ended
+    assert list(running_modules("hob_gateway", tmp_path)) == [7]
