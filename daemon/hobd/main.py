@@ -219,6 +219,7 @@ class _Daemon:
             started_at=self._started_at,
             confinement=str(self._confinement or "none"),
             config_path=str(config or ""),
+            journal=address.audit_dir(doors.owner.door.path),
         )
         host, gate = Host(self._audit), Gate(broker)
         listing = Listing(doors, host.num_connections)

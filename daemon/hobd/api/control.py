@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 
 from hob.v1 import daemon_pb2 as pb
 from hob.v1.daemon_grpc import DaemonServiceBase
@@ -34,6 +35,7 @@ class Identity:
     started_at: float
     confinement: str
     config_path: str
+    journal: Path  # where the audit is kept, if it is
 
 
 class DaemonService(DaemonServiceBase):
@@ -117,7 +119,9 @@ class DaemonService(DaemonServiceBase):
 
     @rpc
     async def GetPrivacy(self, call: Call[pb.GetPrivacyRequest, pb.GetPrivacyResponse]) -> None:
-        await call.send(render_attest.privacy(await asyncio.to_thread(places, self._config)))
+        await call.send(
+            render_attest.privacy(await asyncio.to_thread(places, self._config, self._identity.journal))
+        )
 
     @rpc
     async def Drain(self, call: Call[pb.DrainRequest, pb.DrainResponse]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from hob import address
 
@@ -29,8 +30,9 @@ class DataPlace:
     setting: str = ""
 
 
-def places(config: Config) -> list[DataPlace]:
-    return [*_of_requests(), *_of_caches(config), *_of_files(config), _swap()]
+def places(config: Config, journal: Path) -> list[DataPlace]:
+    """`journal`: the folder of this daemon's audit, if it keeps one."""
+    return [*_of_requests(), *_of_caches(config), *_of_files(config, journal), _swap()]
 
 
 def _of_requests() -> Iterator[DataPlace]:
@@ -67,7 +69,7 @@ def _of_caches(config: Config) -> Iterator[DataPlace]:
     )
 
 
-def _of_files(config: Config) -> Iterator[DataPlace]:
+def _of_files(config: Config, journal: Path) -> Iterator[DataPlace]:
     state = address.state_dir()
     log, is_file = _log()
     yield DataPlace(
@@ -77,13 +79,15 @@ def _of_files(config: Config) -> Iterator[DataPlace]:
         is_on_disk=is_file,
         setting=f'daemon.log_level = "{config.daemon.log_level}"',
     )
-    journal = address.audit_dir()
-    is_kept = journal.is_dir()
+    audit = config.audit
     yield DataPlace(
         data="audit_journal",
-        place=str(journal) if is_kept else "nowhere: no journal is written",
-        lasts=_UNTIL_DELETED if is_kept else "-",
-        is_on_disk=is_kept,
+        place=str(journal) if audit.enabled else "nowhere: no journal is written",
+        lasts=f"{audit.num_files} files of {audit.max_file_mb} MB, the oldest goes first"
+        if audit.enabled
+        else "-",
+        is_on_disk=audit.enabled,
+        setting=f"audit.enabled = {str(audit.enabled).lower()}",
     )
     yield DataPlace(
         data="digests_of_models",
@@ -98,6 +102,20 @@ def _of_files(config: Config) -> Iterator[DataPlace]:
         lasts=_UNTIL_DELETED,
         is_on_disk=True,
     )
+    yield DataPlace(
+        data="models_first_used_and_quarantined",
+        place=f"{state / 'pins.json'} and {state / 'quarantine.json'}: names and digests",
+        lasts="until you accept another file, or release it",
+        is_on_disk=True,
+        setting=f'admission.first_use = "{config.admission.first_use}"',
+    )
+    if (gateway := state / "gateway").is_dir():
+        yield DataPlace(
+            data="gateway_tokens",
+            place=f"{gateway}: digests of tokens, and a certificate of its own",
+            lasts="until they are revoked, and have ended",
+            is_on_disk=True,
+        )
 
 
 def _log() -> tuple[str, bool]:

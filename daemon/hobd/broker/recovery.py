@@ -61,6 +61,7 @@ class History:
 
     __slots__ = (
         "_lone_strikes",
+        "_num_wiped",
         "_since",
         "_spent",
         "_stage",
@@ -73,6 +74,7 @@ class History:
 
     def __init__(self) -> None:
         self.tokens = array("i")  # told to the caller, though the last ones' text may be held back
+        self._num_wiped = 0
         self.num_losses = 0  # workers that left it behind
         self.num_deaths = 0  # of these, the ones that were at work on it
         self._strikes = 0  # deaths since it last got on
@@ -85,7 +87,13 @@ class History:
     def wipe(self) -> None:
         """Lets go of the tokens that were told, which say what the answer was."""
         self._overwrite()
+        self._num_wiped += len(self.tokens)
         del self.tokens[:]
+
+    @property
+    def num_told(self) -> int:
+        """How many tokens were told, also after `wipe`."""
+        return self._num_wiped + len(self.tokens)
 
     def _overwrite(self) -> None:
         """Where they are, since memory that is free keeps what it held."""

@@ -70,7 +70,7 @@ class Session:
     def num_tokens(self) -> tuple[int, int]:
         """Of its prompt, and of its answer so far; vectors have none."""
         prompt = self._admitted.num_prompt_tokens if self._admitted else 0
-        return prompt, 0 if self.request.num_inputs is not None else len(self.history.tokens)
+        return prompt, 0 if self.request.num_inputs is not None else self.history.num_told
 
     def submission(self) -> m.Submit:
         """What a worker needs to answer it, from the beginning or from where another one was."""

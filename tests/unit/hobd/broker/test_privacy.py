@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hob import address
 from hobd.broker.privacy import DataPlace, places
 from hobd.broker.wires import LAYERS, Wire, wires
 from hobd.config import load
@@ -20,7 +19,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def row(data: str, *settings: str) -> DataPlace:
-    (found,) = (place for place in places(load(None, {}, settings, NOWHERE)) if place.data == data)
+    told = places(load(None, {}, settings, NOWHERE), Path("/journal"))
+    (found,) = (place for place in told if place.data == data)
     return found
 
 
@@ -33,6 +33,8 @@ def row(data: str, *settings: str) -> DataPlace:
         ("sealed_prefixes", "memory.pool_mb=7", "memory.pool_mb = 7"),
         ("log", "daemon.log_level=error", '"error"'),
         ("digests_of_models", "models.verify=off", "nowhere"),
+        ("audit_journal", "audit.num_files=9", "9 files of"),
+        ("models_first_used_and_quarantined", "admission.first_use=off", '"off"'),
     ],
 )
 def test_row_follows_its_setting(data: str, setting: str, word: str) -> None:
@@ -45,9 +47,13 @@ def test_model_that_never_leaves_is_not_said_to() -> None:
 
 
 def test_journal_is_told_where_there_is_one() -> None:
-    assert not row("audit_journal").is_on_disk
-    address.audit_dir().mkdir(parents=True)
-    assert row("audit_journal").is_on_disk and row("audit_journal").place == str(address.audit_dir())
+    assert row("audit_journal").is_on_disk and row("audit_journal").place == "/journal"
+    assert not row("audit_journal", "audit.enabled=false").is_on_disk
+
+
+def test_gateways_tokens_are_told_where_there_are_any(home: Path) -> None:
+    (home / "hob" / "gateway").mkdir(parents=True)
+    assert row("gateway_tokens").is_on_disk and not row("gateway_tokens").has_text
 
 
 def test_state_lies_where_the_daemon_keeps_it(home: Path) -> None:

@@ -85,5 +85,7 @@ def test_forgotten_session_leaves_neither_tokens_nor_texts() -> None:
     assert ctypes.string_at(address, 8) == struct.pack("ii", 97, 98)
     session.history._overwrite()
     assert tokens.tolist() == [0, 0]
+    before = session.num_tokens
     session.wipe()
     assert not tokens and not session._events
+    assert session.num_tokens == before  # quotas and the audit still count them
