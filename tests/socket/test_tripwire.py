@@ -72,7 +72,7 @@ def test_quarantined_model_is_not_loaded_after_a_restart_either(tripping: Runnin
         list(client.load("early"))
     tripping.stop()
     with start(tripping, "record").client() as client:
-        with pytest.raises(errors.ModelUnusable, match="it is in quarantine .its worker tried"):
+        with pytest.raises(errors.ModelUnusable, match=r"it is in quarantine \(its worker tried"):
             list(client.load("early"))
         assert client.status().num_trips == 0
 
