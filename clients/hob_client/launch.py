@@ -25,6 +25,8 @@ LOG_NAME = "hobd.log"
 # How the ready line of a daemon begins that lost the race for the socket's lock.
 _LOST_RACE = "another hobd"
 _POLL_SECONDS = 0.01
+# So long the connections of others may keep us waiting before we try to talk nevertheless.
+_BUSY_SECONDS = 2.0
 _MAX_READY_LINE_BYTES = 4096
 
 
@@ -63,17 +65,23 @@ class Starting:
 
 def is_listening(path: str) -> bool:
     """Whether somebody accepts at the socket. Raises NotPermitted if we may not ask."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(path)
-        except PermissionError:
-            raise NotPermitted(f"you may not open the socket {path}; ask its owner or name another") from None
-        except TimeoutError:
-            return True  # its backlog is full: busy, but there
-        except OSError:
-            return False
-    return True
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(_BUSY_SECONDS)
+            try:
+                probe.connect(path)
+            except PermissionError:
+                raise NotPermitted(
+                    f"you may not open the socket {path}; ask its owner or name another"
+                ) from None
+            except (BlockingIOError, TimeoutError):  # its backlog is full: busy, but there
+                if time.monotonic() < deadline:
+                    time.sleep(_POLL_SECONDS)
+                    continue
+            except OSError:
+                return False
+        return True
 
 
 def start_daemon(path: str, *, preload: str | None = None) -> OnItsWay:

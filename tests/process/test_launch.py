@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,19 @@ def test_nothing_heavy_is_imported_before_the_daemon_is_launched() -> None:
     program = "import sys, hob_cli.main, hob_cli.commands.run, hob_cli.commands.chat; print(*sys.modules)"
     imported = subprocess.check_output([sys.executable, "-I", "-c", program], text=True).split()
     assert HEAVY & set(imported) == set()
+
+
+def test_daemon_whose_queue_is_full_is_there(path: str) -> None:
+    """Others came first: that is no reason to start another daemon."""
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as others:
+        listener.bind(path)
+        listener.listen(0)
+        for _ in range(8):
+            other = others.enter_context(socket.socket(socket.AF_UNIX))
+            other.setblocking(False)
+            if other.connect_ex(path):
+                break
+        emptying = threading.Timer(0.1, lambda: [listener.accept()[0].close() for _ in range(2)])
+        emptying.start()
+        assert launch.is_listening(path)
+        emptying.join()
