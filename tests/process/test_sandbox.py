@@ -162,6 +162,14 @@ def test_confined_process_is_not_dumpable_and_leaves_no_core(walls: str) -> None
     assert child(walls, code) == "0 0 0"
 
 
+def test_worker_of_root_has_no_more_rights_than_another() -> None:
+    code = (
+        "header, held = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()\n"
+        "print(libc.capget(header, held), any(held))"
+    )
+    assert child(WORKER, code) == "0 False"
+
+
 def test_self_test_fails_where_the_wall_is_missing() -> None:
     code = (
         "from hobd.sandbox import proof\n"

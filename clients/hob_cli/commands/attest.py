@@ -74,7 +74,8 @@ def _verdict(num: int, failed: Sequence[Evidence]) -> str:
     if not failed:
         return f"all {num} properties held"
     num_subjects = len({each.subject for each in failed})
-    return f"{len(failed)} of {num} properties did NOT hold, at {num_subjects} places"
+    where = "at one place" if num_subjects == 1 else f"at {num_subjects} places"
+    return f"{len(failed)} of {num} properties did NOT hold, {where}"
 
 
 def _wrapped(names: Sequence[str], width: int = 100) -> list[str]:

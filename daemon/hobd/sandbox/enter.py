@@ -61,6 +61,7 @@ def enter_worker(*, has_file_wall: bool = True) -> Confinement:
     """
     this_machine()
     hygiene.be_private()
+    hygiene.give_up_capabilities()
     proof.refuse_network_descriptors()
     wall = "no file wall"
     if has_file_wall:
