@@ -54,7 +54,7 @@ def die_in_mid_answer(prompt: str) -> None:
 
 def day(prompt: str) -> None:
     # Sixty letters that nobody ever wrote, so that whoever finds them has found this answer.
-    print(ask("--regex", "[a-z]{60}", "--temperature", "10", "--top-k", "0", "--top-p", "1", stdin=prompt))
+    print(ask("--regex", "[a-z]{60}", "--temperature", "5", "--top-k", "0", "--top-p", "1", stdin=prompt))
     ask("--raw", "--seed", "7", "--max-tokens", "8", "--stats", stdin=prompt)
     ask("--json", "--max-tokens", "4", "--choice", "yes", "--choice", "no", stdin=prompt)
     ask("--json-schema", json.dumps({"const": prompt[:40]}), "--max-tokens", "40", stdin=prompt)
