@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -53,8 +54,8 @@ def die_in_mid_answer(prompt: str) -> None:
 
 
 def day(prompt: str) -> None:
-    # Sixty letters that nobody ever wrote, so that whoever finds them has found this answer.
-    print(ask("--regex", "[a-z]{60}", "--temperature", "5", "--top-k", "0", "--top-p", "1", stdin=prompt))
+    # What nobody ever wrote, so that whoever finds it has found this answer.
+    print(ask("--choice", secrets.token_hex(30), stdin=prompt))
     ask("--raw", "--seed", "7", "--max-tokens", "8", "--stats", stdin=prompt)
     ask("--json", "--max-tokens", "4", "--choice", "yes", "--choice", "no", stdin=prompt)
     ask("--json-schema", json.dumps({"const": prompt[:40]}), "--max-tokens", "40", stdin=prompt)

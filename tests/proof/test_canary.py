@@ -126,7 +126,7 @@ def test_no_trace_of_the_prompt_is_on_the_disk(found: Found, evidence: Evidence)
 
 
 def test_no_trace_of_the_answer_is_on_the_disk(found: Found, evidence: Evidence) -> None:
-    assert len(found.answer) == 60 and len(set(found.answer)) > 9, "the session said too little to look for"
+    assert len(found.answer) == 60, "the session said too little to look for"
     evidence.note("traces of the answer on the raw disk", hits(found, found.answer))
     assert hits(found, found.answer) == 0
 
