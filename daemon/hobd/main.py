@@ -13,11 +13,11 @@ import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hob import address
+from hob.version import VERSION
 
 from hobd import log
 from hobd.audit.journal import Audit, Journal, NoAudit
@@ -136,7 +136,7 @@ class _Daemon:
                 self._confinement = enter.forbid_connect(self._confinement)
             self._audit.write(
                 "started",
-                version=version("hob"),
+                version=VERSION,
                 pid=os.getpid(),
                 confinement=str(self._confinement or "none"),
             )
@@ -215,7 +215,7 @@ class _Daemon:
 
         config = config_file(self._arguments.config)
         identity = Identity(
-            version=version("hob"),
+            version=VERSION,
             started_at=self._started_at,
             confinement=str(self._confinement or "none"),
             config_path=str(config or ""),

@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 from hob import address
+from hob.version import VERSION
 
 from hobd.config import Config, config_file, decided_by, load
 from hobd.door.service_manager import ServiceManager
@@ -62,7 +62,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         prog="hobd",
         description="Keeps language models warm and serves them on a Unix socket that only you can open.",
     )
-    parser.add_argument("--version", action="version", version=f"hobd {version('hob')}")
+    parser.add_argument("--version", action="version", version=f"hobd {VERSION}")
     parser.add_argument(
         "--socket", type=Path, default=address.socket_path(), help="the door (default: %(default)s)"
     )

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, requires
 from typing import Any
 
+from hob.version import VERSION
 from packaging.requirements import Requirement
 
 from provision import place
@@ -48,7 +49,7 @@ def make(packages: Iterable[Pinned], licences: Licences, shipped: dict[str, set[
                 "type": "application",
                 "bom-ref": "hob",
                 "name": "hob",
-                "version": project["version"],
+                "version": VERSION,
                 "licenses": [{"expression": project["license"]}],
             }
         },

@@ -6,11 +6,11 @@ Must never start a daemon nor change anything: it says what to do. Called by mai
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from hob.version import VERSION
 from hob_client import launch
 from hob_client.errors import HobError
 
@@ -65,7 +65,7 @@ def _gather(connection: Connection) -> Evidence:
     return Evidence(
         door=evidence.place(door),
         door_folder=evidence.place(door.parent),
-        client_version=version("hob"),
+        client_version=VERSION,
         **facts,
     )
 

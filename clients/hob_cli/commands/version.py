@@ -5,9 +5,8 @@ Must never start a daemon, nor fail because none runs. Called by main.py.
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import click
+from hob.version import VERSION
 from hob_client.errors import DaemonUnreachable
 
 from hob_cli.connection import Connection
@@ -20,7 +19,7 @@ from hob_cli.render import print_json
 @click.pass_obj
 def command(connection: Connection) -> None:
     """Show the versions of client and daemon. Does not start a daemon."""
-    ours, theirs = version("hob"), _daemon_version(connection)
+    ours, theirs = VERSION, _daemon_version(connection)
     if connection.as_json:
         print_json({"client": ours, "daemon": theirs})
         return

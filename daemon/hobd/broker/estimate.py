@@ -31,7 +31,7 @@ _VECTOR_SLOTS = 64
 _USUAL_TEXT = 512
 _DRAFT_LANES, _DRAFT_CELLS, _DRAFT_BATCH = 4, 8192, 128
 # Measured with benchmarks/estimate.py: a worker that has loaded nothing, and what a vocabulary adds.
-_WORKER_BYTES = 55 << 20
+_WORKER_BYTES = 62 << 20
 _TOKEN_BYTES, _MERGE_BYTES = 110, 210
 _F32 = 4
 
