@@ -39,8 +39,10 @@ def give_up_capabilities() -> None:
     """Of what root may beyond its own files: nothing. For others that changes nothing."""
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)  # 0: this thread
-    none = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, twice 32 bits each
-    if libc.capset(header, none):
+    held = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, twice 32 bits each
+    if not libc.capget(header, held) and not any(held):
+        return  # a service manager's filter may forbid even giving up what is not there
+    if libc.capset(header, (ctypes.c_uint32 * 6)()):
         reason = os.strerror(ctypes.get_errno())
         raise SandboxError(
             f"the kernel did not let the process give up capabilities ({reason}); {TO_RUN_WITHOUT}"
