@@ -55,14 +55,14 @@ def client(house: RunningGateway) -> Iterator[openai.OpenAI]:
 def test_schema_holds_through_the_gateway(client: openai.OpenAI) -> None:
     shape: Any = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"const": {"city": "Paris"}}}}
     told = client.chat.completions.create(
-        model="starter", messages=USER, response_format=shape, max_tokens=30
+        model="starter", messages=USER, response_format=shape, max_tokens=60, temperature=0
     )
     assert json.loads(told.choices[0].message.content or "") == {"city": "Paris"}
 
 
 def test_required_tool_is_called(client: openai.OpenAI) -> None:
     told = client.chat.completions.create(
-        model="starter", messages=USER, tools=[TOOL], tool_choice="required", max_tokens=40
+        model="starter", messages=USER, tools=[TOOL], tool_choice="required", max_tokens=100, temperature=0
     )
     (call,) = told.choices[0].message.tool_calls or ()
     assert call.type == "function" and call.function.name == "get_weather"

@@ -110,15 +110,15 @@ class Broker:
         self._quiet.clear()
         self._busy.set()
         self._tell_request("request_begun", session, entry)
-        task = self._tasks.spawn(
+        work = self._tasks.spawn(
             Course(session, entry, self.tenancy).run(), name=f"session {session.request_id}"
         )
         try:
             yield session
         finally:
-            task.cancel()
+            work.cancel()
             try:
-                await asyncio.wait((task,))
+                await asyncio.wait((work.task,))
             finally:  # a second cancellation may end the wait: a deadline passes while the caller goes
                 self._forget(session)
                 self._tell_request("request_ended", session, entry, session.outcome)

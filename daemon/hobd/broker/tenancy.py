@@ -148,7 +148,7 @@ class Tenancy:
     def _begin_load(self, entry: Entry) -> None:
         load = self._loads[entry.name] = Arrival()
         self.feed.tell("model_loading", model=entry.name)
-        load.task = self._tasks.spawn(self._load(entry, load), name=f"load {entry.name}")
+        load.work = self._tasks.spawn(self._load(entry, load), name=f"load {entry.name}")
 
     async def _load(self, entry: Entry, load: Arrival) -> None:
         resident = None
@@ -261,8 +261,8 @@ class Tenancy:
     async def unload(self, model: str, *, force: bool) -> int | None:
         """Takes a model out of memory; returns how many bytes that freed, or None if it was not there."""
         while (load := self._loads.get(model)) is not None:
-            if force and load.task is not None:
-                load.task.cancel()
+            if force and load.work is not None:
+                load.work.cancel()
             await asyncio.wait((load.done,))
         resident = self._residents.get(model)
         if resident is None:

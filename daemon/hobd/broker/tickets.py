@@ -13,6 +13,7 @@ from hobd.broker.feed import Feed
 from hobd.broker.orders import Waiting
 from hobd.broker.progress import Progress
 from hobd.broker.resident import Resident
+from hobd.broker.tasks import Work
 from hobd.errors import HobError
 
 
@@ -23,7 +24,7 @@ class Arrival:
         self.done: asyncio.Future[Resident] = asyncio.get_running_loop().create_future()
         # Nobody need be left waiting when it fails.
         self.done.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self.task: asyncio.Task[None] | None = None
+        self.work: Work | None = None
         self._listeners: set[Progress] = set()
 
     def progress(self, stage: str, fraction: float, num_ahead: int = 0, /) -> None:
