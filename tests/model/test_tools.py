@@ -78,7 +78,9 @@ def test_starter_model_fills_in_what_was_asked_for(client: Client) -> None:
 
 
 def test_named_tool_is_the_one_that_is_called(client: Client) -> None:
-    answer = client.ask("tiny", "hi", tools=[WEATHER, TIME], tool_choice="get_time", max_tokens=60)
+    answer = client.ask(
+        "tiny", "hi", tools=[WEATHER, TIME], tool_choice="get_time", max_tokens=100, temperature=0
+    )
     assert [(call.name, call.parsed()) for call in answer.tool_calls] == [("get_time", {})]
 
 
