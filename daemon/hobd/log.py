@@ -68,6 +68,8 @@ def _on_uncaught(where: str, error: BaseException | None, trace: TracebackType |
 
 
 def _describe(error: BaseException | None, trace: TracebackType | None) -> str:
+    if isinstance(error, BaseExceptionGroup):  # where it was gathered says nothing
+        return ", ".join(_describe(each, each.__traceback__) for each in error.exceptions)
     kind = type(error).__name__
     frames = list(traceback.walk_tb(trace))
     if not frames:

@@ -64,6 +64,8 @@ class Soak:
                 self._traffic(time.monotonic() + seconds)
                 self._stop_all(client)
                 self._look_for_leftovers(client, before)
+        except errors.HobError as error:  # such as that there is no daemon any more: its last words say why
+            self._faults.append(f"afterwards: {error}")
         finally:
             self._daemon.stop()
             self.last_words = "\n".join(self._daemon.log.splitlines()[-40:])

@@ -63,6 +63,7 @@ class Resident:
         self.load_ms = 0
         self.num_tokens_generated = 0
         self.tally = m.Tally()
+        self.departed = asyncio.Event()  # set by who keeps it, when its place is cleared
         self.idle = asyncio.Event()
         self.idle.set()
         self._on_progress = on_progress

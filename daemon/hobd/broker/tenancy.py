@@ -57,7 +57,6 @@ class Tenancy:
         self._entries: dict[str, Entry] = {}  # of the models that were wanted, as they were last seen
         self._residents: dict[str, Resident] = {}
         self._loads: dict[str, Arrival] = {}
-        self._departures: dict[str, asyncio.Event] = {}
         self._gates: dict[str, Gate] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._stashes_are_open = True
@@ -130,7 +129,8 @@ class Tenancy:
                 case Load():
                     self._begin_load(self._entries[order.model])
                 case Evict():
-                    self._tasks.keep(self._evict(order), name=f"evict {order.model}")
+                    going = self._evict(order, self._residents[order.model])
+                    self._tasks.keep(going, name=f"evict {order.model}")
         self._tickets.tell_places(self.residency.waiting)
         self._set_timer()
 
@@ -167,7 +167,6 @@ class Tenancy:
         model = entry.name
         self._residents[model] = resident
         del self._loads[model]
-        self._departures[model] = asyncio.Event()
         self._tasks.keep(self._watch(resident), name=f"watch {model}")
         holding = self.residency.ledger.holding(model)
         assert holding is not None, f"{model} was loaded without a reservation"
@@ -211,8 +210,8 @@ class Tenancy:
 
     # ------------------------------------------------------------------ departures
 
-    async def _evict(self, order: Evict) -> None:
-        resident = self._residents[order.model]
+    async def _evict(self, order: Evict, resident: Resident) -> None:
+        """Ends a worker, which may have died since that was ordered."""
         num_bytes = await self._end(resident, f"{order.model} was evicted")
         log.event("model_evicted", model=order.model, reason=order.reason, beneficiary=order.beneficiary)
         self.feed.tell(
@@ -232,7 +231,7 @@ class Tenancy:
             await family.gone()
         finally:
             family.close()
-        await self._departures[resident.model].wait()
+        await resident.departed.wait()
         return num_bytes
 
     async def _watch(self, resident: Resident) -> None:
@@ -254,7 +253,7 @@ class Tenancy:
                 orders.remove(Load(model))
                 orders += self.residency.failed(model, _now())
         self._obey(orders)
-        self._departures[model].set()
+        resident.departed.set()
 
     # ------------------------------------------------------------------ what people tell it
 
@@ -268,7 +267,7 @@ class Tenancy:
         if resident is None:
             return None
         if self.residency.place(model) is not Place.READY:  # it goes already
-            await self._departures[model].wait()
+            await resident.departed.wait()
             return 0
         self._obey(self.residency.unload(model, _now()))
         if not force:

@@ -6,6 +6,7 @@ Run by pytest.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import re
@@ -118,6 +119,20 @@ def test_foreign_chatter_is_capped_at_every_level(lines: io.StringIO, name: str)
 def test_description_of_an_exception_leaves_its_message_out() -> None:
     assert re.fullmatch(r"ValueError at hobd/test_log\.py:\d+", log.describe(failure()))
     assert log.describe(KeyError(SECRET)) == "KeyError"
+
+
+def test_description_of_a_group_tells_each_place_where_something_went_wrong() -> None:
+    async def fail(word: str) -> None:
+        {}[word]
+
+    async def gather() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail("secret"))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(gather())
+    told = log.describe(caught.value)
+    assert told.startswith("KeyError at hobd/test_log.py:") and "secret" not in told
 
 
 @pytest.mark.usefixtures("hooks")
