@@ -67,8 +67,8 @@ def markdown(entry: Entry) -> str:
         lines += [paragraph, ""]
     for title, terms in (("Arguments", entry.arguments), ("Options", entry.options)):
         if terms:
-            lines += [f"**{title}**", "", f"| {title[:-1]} | |", "|---|---|"]
-            lines += [f"| `{_cell(term)}` | {_cell(meaning)} |" for term, meaning in terms] + [""]
+            lines += [f"| {title[:-1].lower()} | |", "|---|---|"]  # what is code needs no escape
+            lines += [f"| `{' '.join(term.split())}` | {_cell(meaning)} |" for term, meaning in terms] + [""]
     return "\n".join(lines)
 
 
