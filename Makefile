@@ -1,6 +1,6 @@
 # Every target prepares what it needs; when nothing has changed that takes a moment and no network.
 PYTHON ?= python3
-.PHONY: demo test check bench fuzz soak prove sbom licences proto setup starter embedding format lock
+.PHONY: demo test check bench fuzz soak prove sbom licences wheel deb formula docs proto setup starter embedding format lock
 
 demo: starter # one answer from a local model, from nothing
 	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
@@ -25,6 +25,18 @@ soak: setup # rough traffic, kills and standstills over three models with room f
 
 sbom: setup # the bill of materials of a release, in CycloneDX, to build/
 	@.venv/bin/python scripts/sbom
+
+docs: setup # the site, to build/site; it needs no network, neither now nor when it is read
+	@.venv/bin/mkdocs build --quiet && echo build/site/index.html
+
+wheel: setup # hob's own wheel and source, to build/
+	@.venv/bin/uv build --quiet --offline --no-build-isolation --out-dir build && ls build/hob-*
+
+formula: setup # a Homebrew formula for a source archive at URL=, to build/
+	@.venv/bin/python scripts/formula "$(URL)"
+
+deb: setup # a Debian package, to build/
+	@.venv/bin/python scripts/deb
 
 licences: setup # the licence of every locked package, checked
 	@.venv/bin/python scripts/licences

@@ -6,7 +6,10 @@ clients that find no daemon.
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 from hobd.sandbox import enter
 from hobd.sandbox.failure import SandboxError
@@ -22,9 +25,21 @@ def main() -> None:
         # Only the configuration may say that running without is meant; it is read next.
         failure = str(error)
 
-    from hobd.main import run
-
+    try:
+        from hobd.main import run
+    except ModuleNotFoundError as error:
+        if (error.name or "hobd").startswith("hobd"):
+            raise
+        _refuse(f"{error.name} is missing here; install all of hobd with `pip install 'hob[daemon,engine]'`")
     sys.exit(run(sys.argv[1:], confinement, failure))
+
+
+def _refuse(sentence: str) -> NoReturn:
+    """As starting.py would say it, whose own imports may be what is missing."""
+    print(f"hobd: {sentence}", file=sys.stderr)
+    with suppress(ValueError, IndexError, OSError):  # nobody waits to hear
+        os.write(int(sys.argv[sys.argv.index("--ready-fd") + 1]), f"error {sentence}\n".encode())
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from provision.licences import Licences, Vendored, read
 from provision.locks import Pinned, pinned
 
 TARGET = place.ROOT / "build" / "sbom.cdx.json"
-_SHIPPED = ("daemon", "engine")  # the extras of a whole installation
+_SHIPPED = ("daemon", "engine", "save", "gateway", "editors", "fetch")  # the extras of a whole installation
 _NAMESPACE = uuid.UUID("6c0b8bd6-51f4-4f52-9dd1-0f8a4f2f0b0e")
 
 
