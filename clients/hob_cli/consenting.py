@@ -83,12 +83,10 @@ async def ask_person(question: Question) -> Word:
     from prompt_toolkit import PromptSession
 
     session: PromptSession[str] = PromptSession()
-    message = (
-        f"  allow it ({question.why_asked})? [y]es, [a]lways this session: {_scope(question)}, [n]o + why: "
-    )
+    print(_explain(question), file=sys.stderr, flush=True)
     while True:
         try:
-            word = parse_word(await session.prompt_async(message))
+            word = parse_word(await session.prompt_async("  allow? "))
         except EOFError:
             return Word(reply=Reply.NO)
         except KeyboardInterrupt:
@@ -99,8 +97,11 @@ async def ask_person(question: Question) -> Word:
             return word
 
 
-def _scope(question: Question) -> str:
-    return unmasked(question.action.scope, is_line=True)
+def _explain(question: Question) -> str:
+    scope = unmasked(question.action.scope, is_line=True)
+    yes = f"y: yes, and {scope} for this session" if question.holds_for_session else "y: yes"
+    always = "" if question.holds_for_session else f", a: always this session ({scope})"
+    return f"  {question.why_asked} asks. {yes}{always}, n: no, and why if you like"
 
 
 def _stop() -> None:

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_NO_NEW_PRIVS = 38
+_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 CANNOT = 125  # what `env` and `timeout` exit with when it is they who failed
 _MOST_FILE_BYTES = 1 << 30
 
@@ -29,7 +30,12 @@ def main(arguments: list[str]) -> NoReturn:
         _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "gain no rights")
     elif not has_network:
         _refuse("this system cannot keep a command from networks; allow [tools] network to run it with them")
-    os.execv("/bin/sh", ["sh", "-c", arguments[-1]])
+    os.execve("/bin/sh", ["sh", "-c", arguments[-1]], environment())
+
+
+def environment() -> dict[str, str]:
+    """No tokens, no sockets of agents: what a program needs to find others and to write a language."""
+    return {name: os.environ[name] for name in _KEPT if name in os.environ} | {"TERM": "dumb"}
 
 
 def _leave_networks(libc: ctypes.CDLL) -> None:

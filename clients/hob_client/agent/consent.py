@@ -29,11 +29,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """May this be done? `why_asked` names the rule."""
+    """May this be done? `why_asked` names the rule, `holds_for_session` says that a yes does."""
 
     call: Call
     action: Action
     why_asked: str
+    holds_for_session: bool
 
 
 Ask = Callable[[Question], Awaitable[Word]]
@@ -64,10 +65,13 @@ class Gate:
         key = _key(call, action)
         if key in self._granted or action.kind in self._granted_kinds:
             return "session"
-        word = await self._ask(Question(call=call, action=action, why_asked=rule.source))
+        is_once = rule.permission is Permission.ONCE
+        word = await self._ask(
+            Question(call=call, action=action, why_asked=rule.source, holds_for_session=is_once)
+        )
         if word.reply is Reply.NO:
             raise ToolFault(f"the user does not allow this{': ' + word.why if word.why else ''}")
-        if word.reply is Reply.SESSION or rule.permission is Permission.ONCE:
+        if word.reply is Reply.SESSION or is_once:
             self._granted.add(key)
         return "person"
 

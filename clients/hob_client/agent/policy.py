@@ -63,14 +63,14 @@ class Policy:
             known = self.servers[server]
             rule = Rule(permission=known.permission, source=f"[mcp.{server}] in {self.path}")
             return self.network if known.uses_network and self._is_stricter(rule) else rule
-        rules = {Kind.READ: self.read, Kind.WRITE: self.write, Kind.SHELL: self.shell}
-        return rules[kind]
+        return {Kind.READ: self.read, Kind.WRITE: self.write, Kind.SHELL: self.shell}.get(kind, _HARMLESS)
 
     def _is_stricter(self, rule: Rule) -> bool:
         order = list(Permission)
         return order.index(self.network.permission) > order.index(rule.permission)
 
 
+_HARMLESS = Rule(permission=Permission.ALLOW, source="it touches nothing")
 _DEFAULTS = {"read": "once", "write": "ask", "shell": "deny", "network": "deny"}
 _LIMITS = {
     "steps": ("num_steps", 2, 200),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hob_client.agent.arguments import text
+from hob_client.agent.confined import environment
 from hob_client.agent.values import Action, Kind, Spec, ToolFault
 
 SHELL = Spec(
@@ -30,7 +31,6 @@ SHELL = Spec(
     },
 )
 _MOST_OUTPUT_BYTES = 256 << 10
-_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
 #: Runs a command line in a folder for so many seconds, and returns its output and exit status.
 Runner = Callable[[list[str], Path, int], Awaitable[tuple[str, int | None]]]
@@ -71,11 +71,6 @@ def command_line(command: str, seconds: int, *, has_network: bool) -> list[str]:
     network = [] if has_network else ["--no-network"]
     python = [sys.executable, "-I", "-m", "hob_client.agent.confined"]
     return [*python, *network, "--seconds", str(seconds), command]
-
-
-def environment() -> dict[str, str]:
-    """No tokens, no sockets of agents: what a program needs to find others and to write a language."""
-    return {name: os.environ[name] for name in _KEPT if name in os.environ} | {"TERM": "dumb"}
 
 
 async def run_here(line: list[str], folder: Path, seconds: int) -> tuple[str, int | None]:

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     WRITE = "write"
     SHELL = "shell"
     MCP = "mcp"
+    NOTE = "note"  # nothing outside of the conversation
 
 
 class ToolFault(Exception):
