@@ -155,6 +155,8 @@ class Place:
 
     @contextmanager
     def _told(self, path: PurePosixPath) -> Iterator[None]:
+        if not path.name:
+            raise ToolFault("that is the working directory itself; name a file in it")
         try:
             yield
         except FileNotFoundError:

@@ -1,7 +1,8 @@
 """The editor's files and terminals, in the place of this machine's own.
 
 Must ask the editor for every byte of a file, whether read or written, and only after confinement and
-exclusions have let the path pass; a terminal is given back whatever becomes of its command. Used by session.py.
+exclusions have let the path pass; a terminal is given back whatever becomes of its command. Made by
+session.py.
 """
 
 from __future__ import annotations
