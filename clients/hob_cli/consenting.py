@@ -25,7 +25,8 @@ def parse_word(text: str) -> Word | None:
     first, _, rest = text.strip().partition(" ")
     replies = {"y": Reply.YES, "a": Reply.SESSION, "n": Reply.NO}
     words = {"yes": "y", "always": "a", "no": "n"}
-    reply = replies.get(words.get(first.lower(), first.lower()).rstrip(",:"))
+    first = first.lower().rstrip(",:;.")
+    reply = replies.get(words.get(first, first))
     if reply is None or (rest.strip() and reply is not Reply.NO):
         return None
     return Word(reply=reply, why=rest.strip())

@@ -25,9 +25,14 @@ class Dialogue(FakeDaemon):
         self.script = self.scripts.pop(0)
         await super().play(stream, response)
 
+    @property
+    def chats(self) -> list[Any]:
+        """The requests that were answered by scripts."""
+        return [request for request in self.requests if isinstance(request, pb.ChatRequest)]
+
     def results(self) -> list[str]:
         """What the model was told of its calls, up to the last request."""
-        return [each.content[0].text for each in self.requests[-1].messages if each.role == "tool"]
+        return [each.content[0].text for each in self.chats[-1].messages if each.role == "tool"]
 
 
 def call(name: str, *, id: str = "c1", **arguments: Any) -> tuple[pb.Event, ...]:
