@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,9 @@ from typing import Any
 
 import acp
 from acp import schema as s
+from hob_client import AsyncClient
+from hob_client.agent.policy_file import read_policy
+from hob_editors.acp.agent import HobAgent
 
 HOB = Path(sys.executable).with_name("hob")
 ABLE = s.ClientCapabilities(
@@ -91,17 +95,34 @@ class Editor:
 
 
 @asynccontextmanager
-async def agent(
-    editor: Editor, home: Path, socket: Path, abilities: s.ClientCapabilities = ABLE
-) -> AsyncIterator[Any]:
-    """The agent's process, greeted."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "HOB_SOCKET": str(socket),
-        "SECRET_TOKEN": "canary",
-    }
+async def agent_process(editor: Editor, home: Path, door: Path) -> AsyncIterator[Any]:
+    """What editors start, greeted."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "HOB_SOCKET": str(door)}
     command = (editor, str(HOB), "acp", "--no-start")
     async with acp.spawn_agent_process(*command, env=environment) as (connection, _):
-        await connection.initialize(protocol_version=1, client_capabilities=abilities)
+        await connection.initialize(protocol_version=1, client_capabilities=ABLE)
         yield connection
+
+
+@asynccontextmanager
+async def agent(
+    editor: Editor, home: Path, door: Path, abilities: s.ClientCapabilities = ABLE
+) -> AsyncIterator[Any]:
+    """The same in this process, which starts the sooner: the protocol goes over a pair of sockets."""
+    ours, its = socket.socketpair()
+    reading, writing = await asyncio.open_connection(sock=ours)
+    its_reading, its_writing = await asyncio.open_connection(sock=its)
+    async with AsyncClient(door, start=False) as client:
+        policy = read_policy(home / ".config/hob/tools.toml")
+        hob = HobAgent(client, policy, "")
+        living = asyncio.create_task(acp.run_agent(hob, its_writing, its_reading))  # type: ignore[arg-type]
+        connection = acp.connect_to_agent(editor, writing, reading)  # type: ignore[arg-type]
+        try:
+            await connection.initialize(protocol_version=1, client_capabilities=abilities)
+            yield connection
+        finally:
+            await connection.close()
+            writing.close()
+            await living
+            await hob.close()
+            its_writing.close()

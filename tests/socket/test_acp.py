@@ -14,7 +14,7 @@ from acp import schema as s
 from hob.v1 import inference_pb2 as pb
 
 from tests.daemon import RunningDaemon
-from tests.editor import ABLE, Editor, agent
+from tests.editor import ABLE, Editor, agent, agent_process
 from tests.fakes.daemon import HANG, tell
 from tests.fakes.dialogue import Dialogue, call
 
@@ -24,7 +24,9 @@ Prompt = Callable[..., Awaitable[s.PromptResponse]]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     (tmp_path / "project").mkdir()
     (tmp_path / "project/a.txt").write_text("old\n")
     (tmp_path / "project/.env").write_text("canary")
@@ -192,7 +194,7 @@ def test_models_are_offered_chosen_and_answer(home: Path, daemon: RunningDaemon)
     editor = Editor()
 
     async def live() -> None:
-        async with agent(editor, home, daemon.socket) as connection:
+        async with agent_process(editor, home, daemon.socket) as connection:
             session = await connection.new_session(cwd=str(home / "project"), mcp_servers=[])
             (option,) = session.config_options
             assert [each.value for each in option.options] == ["", "one", "two"]
@@ -212,7 +214,7 @@ def test_cancel_frees_the_lane_of_a_real_daemon(home: Path, daemon: RunningDaemo
     editor = Editor()
 
     async def live() -> None:
-        async with agent(editor, home, daemon.socket) as connection:
+        async with agent_process(editor, home, daemon.socket) as connection:
             session = await connection.new_session(cwd=str(home / "project"), mcp_servers=[])
             asked = connection.prompt(session_id=session.session_id, prompt=[text_block("go")])
             waiting = asyncio.ensure_future(asked)

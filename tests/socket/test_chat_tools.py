@@ -173,8 +173,8 @@ def test_tools_shows_what_is_allowed_and_why(project: Path) -> None:
     policy(project, '[tools]\nshell = "ask"\n[mcp.notes]\ncommand = "n"\n')
     run = {"cwd": project, "env": environment(project), "capture_output": True, "text": True, "check": True}
     told = json.loads(subprocess.run([HOB, "tools", "--json"], **run).stdout)  # type: ignore[call-overload]
-    rules = {rule["what"].split(" (")[0]: (rule["may"], rule["because"]) for rule in told["rules"]}
+    rules = {rule["name"]: (rule["may"], rule["because"]) for rule in told["rules"]}
     assert rules["read"] == ("once", "the default") and rules["shell"][0] == "ask"
-    assert rules["shell"][1].startswith("[tools] shell in ") and rules["server notes"][0] == "deny"
+    assert rules["shell"][1].startswith("[tools] shell in ") and rules["mcp.notes"][0] == "deny"
     shown = subprocess.run([HOB, "tools"], **run).stdout  # type: ignore[call-overload]
     assert "asks the first time in a session" in shown and "tools.log" in shown

@@ -41,7 +41,7 @@ def command(connection: Connection, example: bool) -> None:
     if connection.as_json:
         print_json(told)
         return
-    rows = [(row["what"], row["may"], _MEANING[row["may"]], row["because"]) for row in told["rules"]]
+    rows = [(_what(row), row["may"], _MEANING[row["may"]], row["because"]) for row in told["rules"]]
     print_table(("WHAT", "MAY", "WHICH IS", "BECAUSE OF"), rows)
     missing = "" if policy.path else " (there is none; `hob tools --example` prints one)"
     print(f"\npolicy   {told['policy']}{missing}")
@@ -68,29 +68,33 @@ def _told(connection: Connection, policy: Policy) -> dict[str, Any]:
     }
 
 
-def _rules(policy: Policy) -> list[dict[str, str]]:
-    names = {
-        kind: ", ".join(spec.name for spec in (*file_tools.SPECS, SHELL) if spec.kind is kind)
-        for kind in Kind
-    }
-    rules = {
-        f"read ({names[Kind.READ]})": policy.read,
-        f"write ({names[Kind.WRITE]})": policy.write,
-        f"shell ({names[Kind.SHELL]})": policy.shell,
-        "network (servers and commands that use one)": policy.network,
-    }
-    return [{"what": what, "may": rule.permission, "because": rule.source} for what, rule in rules.items()]
+def _rules(policy: Policy) -> list[dict[str, Any]]:
+    rules = {"read": policy.read, "write": policy.write, "shell": policy.shell, "network": policy.network}
+    return [
+        {
+            "name": name,
+            "covers": [spec.name for spec in (*file_tools.SPECS, SHELL) if spec.kind == name]
+            or ["servers and commands that use one"],
+            "may": rule.permission,
+            "because": rule.source,
+        }
+        for name, rule in rules.items()
+    ]
 
 
-def _servers(policy: Policy) -> list[dict[str, str]]:
+def _servers(policy: Policy) -> list[dict[str, Any]]:
     rows = []
     for server in policy.servers.values():
         rule = policy.rule(Kind.MCP, server.name)
-        reach = "may use a network" if server.uses_network else "no network"
+        reach = "may use a network" if server.uses_network else "uses no network"
         rows.append(
-            {"what": f"server {server.name} ({reach})", "may": rule.permission, "because": rule.source}
+            {"name": f"mcp.{server.name}", "covers": [reach], "may": rule.permission, "because": rule.source}
         )
     return rows
+
+
+def _what(row: dict[str, Any]) -> str:
+    return f"{row['name']} ({', '.join(row['covers'])})"
 
 
 def _network(connection: Connection) -> str:
