@@ -61,7 +61,7 @@ def _of_client() -> list[DataPlace]:
         ),
         DataPlace(
             data="tool_calls",
-            place=f"{journal_path()}: which tools models used, what was decided, sizes; no arguments, no results",
+            place=f"{journal_path()}: which tools models used, what was decided, sizes; no text",
             lasts="until a newer megabyte replaces it, or you delete it",
             is_on_disk=True,
             has_text=False,
