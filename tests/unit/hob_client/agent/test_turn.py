@@ -52,15 +52,12 @@ def test_turn_ends_within_its_steps_and_judges_each_call_once(
     assert num_steps <= limits.num_steps and max(done.values(), default=0) <= limits.num_repeats
 
 
-@given(results=st.lists(st.text(max_size=80), max_size=30), limits=LIMITS)
-def test_results_together_are_bounded(results: list[str], limits: Limits) -> None:
-    turn, kept = Turn(TOOLS, limits), 0
-    for result in results:
-        clipped = turn.clip(result)
-        if result.startswith(clipped) or "\n[" in clipped:
-            kept += len(clipped.partition("\n[")[0])
-        assert len(clipped) <= limits.result_characters + 100
-    assert kept <= limits.turn_characters + 100
+@given(lengths=st.lists(st.integers(0, 80), max_size=30), limits=LIMITS)
+def test_results_are_bounded_each_and_together(lengths: list[int], limits: Limits) -> None:
+    turn = Turn(TOOLS, limits)
+    kept = [turn.clip("@" * length).count("@") for length in lengths]
+    assert all(count <= limits.result_characters for count in kept)
+    assert sum(kept) <= limits.turn_characters
 
 
 def test_answer_without_calls_ends_the_turn() -> None:
