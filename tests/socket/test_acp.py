@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from tests.fakes.dialogue import Dialogue, call
 
 pytestmark = pytest.mark.timeout(120)
 WAIT_SECONDS = 60
-Prompt = Callable[..., Awaitable[s.PromptResponse]]
 
 
 @pytest.fixture
@@ -40,12 +40,13 @@ def use(
     *scripts: tuple[Any, ...],
     mode: str = "ask",
     abilities: s.ClientCapabilities = ABLE,
+    servers: Sequence[s.McpServerStdio] = (),
 ) -> Dialogue:
     """One prompt, answered by the scripts."""
 
     async def live() -> None:
         async with agent(editor, home, home / "hob.sock", abilities) as connection:
-            session = await connection.new_session(cwd=str(home / "project"), mcp_servers=[])
+            session = await connection.new_session(cwd=str(home / "project"), mcp_servers=list(servers))
             await connection.set_session_mode(session_id=session.session_id, mode_id=mode)
             told = await connection.prompt(session_id=session.session_id, prompt=[text_block("go")])
             assert told.stop_reason == "end_turn"
@@ -161,6 +162,41 @@ def test_cancel_ends_the_request_at_the_daemon(home: Path) -> None:
 
 
 NOTES = s.McpServerStdio(name="notes", command="notes-server", args=[], env=[])
+SERVER = """
+from mcp.server import MCPServer
+server = MCPServer("notes")
+server.tool(name="shout")(lambda text: text.upper())
+server.run()
+"""
+
+
+def test_server_that_the_policy_names_is_started_and_its_tool_permitted(home: Path) -> None:
+    (home / "server.py").write_text(SERVER)
+    line = [sys.executable, str(home / "server.py")]
+    policy(home, f'[mcp.notes]\ncommand = "{line[0]}"\nargs = ["{line[1]}"]\nnetwork = false\n')
+    editor = Editor("allow_once")
+    server = s.McpServerStdio(name="notes", command=line[0], args=line[1:], env=[])
+    daemon = use(home, editor, call("notes__shout", text="hi"), tell("Loud."), servers=[server])
+    assert daemon.results() == ["HI"] and editor.questions[0].title == 'notes: shout {"text": "hi"}'
+
+
+def test_editor_that_goes_away_ends_the_request(home: Path) -> None:
+    editor = Editor()
+
+    async def live() -> None:
+        async with agent_process(editor, home, home / "hob.sock") as connection:
+            session = await connection.new_session(cwd=str(home / "project"), mcp_servers=[])
+            asked = connection.prompt(session_id=session.session_id, prompt=[text_block("go")])
+            waiting = asyncio.ensure_future(asked)
+            await editor.has_spoken.wait()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    started, said, _ = tell("Hello")
+    with Dialogue(home / "hob.sock", (started, said, HANG)) as daemon:
+        asyncio.run(asyncio.wait_for(live(), WAIT_SECONDS))
+        assert daemon.was_cancelled.wait(WAIT_SECONDS)
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"mcp_servers": [NOTES]}, "'notes' is not in "),
     ({"mcp_servers": [NOTES.model_copy(update={"name": "mine"})]}, "would be started otherwise"),
