@@ -17,7 +17,7 @@ from hob_client.agent.values import Action, Call, Declined, Kind, Outcome
 from hob_cli.render import print_json
 
 _RED, _GREEN, _DIM, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
-_MOST_SHOWN = 200  # characters of what went wrong
+_MOST_SHOWN, _MOST_LINES = 200, 20  # characters of what went wrong; lines of what was said
 
 
 def parse_word(text: str) -> Word | None:
@@ -37,8 +37,10 @@ class TextScreen:
 
     def __init__(self) -> None:
         self._has_colour = sys.stderr.isatty()
+        self._kind = Kind.NOTE  # of the call under way
 
     def begin(self, call: Call, action: Action) -> None:
+        self._kind = action.kind
         self._say(f"* {unmasked(action.title, is_line=action.kind is not Kind.SHELL)}")
         if action.change is not None:
             for line in edits.difference(action.change):
@@ -46,9 +48,19 @@ class TextScreen:
 
     def end(self, call: Call, outcome: Outcome) -> None:
         if outcome.is_done:
+            self._tell(outcome.text)
             self._say(f"  done, {len(outcome.text)} characters for the model", _DIM)
         else:
             self._say(f"  {unmasked(outcome.text[:_MOST_SHOWN], is_line=True)}", _RED)
+
+    def _tell(self, text: str) -> None:
+        """What a command or a server said, so that who allowed it sees what it did."""
+        if self._kind in (Kind.SHELL, Kind.MCP):
+            lines = text.splitlines()
+            for line in lines[:_MOST_LINES]:
+                self._say(f"  | {unmasked(line, is_line=True)}", _DIM)
+            if len(lines) > _MOST_LINES:
+                self._say(f"  | ... {len(lines) - _MOST_LINES} more lines", _DIM)
 
     def decline(self, declined: Declined) -> None:
         self._say(f"* {unmasked(declined.name, is_line=True)}: {declined.why}", _RED)
@@ -100,9 +112,11 @@ async def ask_person(question: Question) -> Word:
 
 def _explain(question: Question) -> str:
     scope = unmasked(question.action.scope, is_line=True)
-    yes = f"y: yes, and {scope} for this session" if question.holds_for_session else "y: yes"
-    always = "" if question.holds_for_session else f", a: always this session ({scope})"
-    return f"  {question.why_asked} asks. {yes}{always}, n: no, and why if you like"
+    if question.holds_for_session:
+        choices = f"y: yes, for this session ({scope}), n: no, and why"
+    else:
+        choices = f"y: yes, a: always this session ({scope}), n: no, and why"
+    return f"  {choices} - asked because of {question.why_asked}"
 
 
 def _stop() -> None:

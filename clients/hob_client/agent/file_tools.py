@@ -186,7 +186,7 @@ class FileTools:
                 raise ToolFault("the file was changed meanwhile; read it again")
             await self._files.write(path, after)
             more, fewer = edits.counts(change)
-            return f"done: {path}, {more} lines more, {fewer} fewer"
+            return f"done: {path}, +{more} -{fewer} lines"
 
         return Action(
             kind=Kind.WRITE,

@@ -8,7 +8,7 @@ import pytest
 from hob_cli.consenting import TextScreen, ask_nobody, parse_word
 from hob_client.agent.consent import Question, Reply
 from hob_client.agent.telling import unmasked
-from hob_client.agent.values import Action, Call, Change, Kind
+from hob_client.agent.values import Action, Call, Change, Kind, Outcome
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +53,14 @@ def test_change_is_shown_as_a_difference(capsys: pytest.CaptureFixture[str]) -> 
     told = capsys.readouterr()
     assert "* edit a\\nb\n" in told.err and "  -one\n" in told.err and told.out == ""
     assert "  +two\\x1b[2J\\u202e\n" in told.err
+
+
+def test_output_of_a_command_is_shown_shortened(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = TextScreen()
+    screen.begin(CALL, Action(kind=Kind.SHELL, title="$ seq 30", scope="", do=do))
+    screen.end(CALL, Outcome(text="\n".join(map(str, range(30))), is_done=True))
+    told = capsys.readouterr().err
+    assert "  | 19\n  | ... 10 more lines\n" in told
 
 
 @given(st.text())
