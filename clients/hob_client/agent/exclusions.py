@@ -94,10 +94,14 @@ class Exclusions:
         return self._folders[folder]
 
     def _lines(self, path: PurePosixPath) -> list[str]:
-        try:
-            return self._place.read(path, _MOST_BYTES).decode(errors="replace").splitlines()
-        except ToolFault:
+        """What cannot be read leaves all of its folder out: nobody knows what it would have named."""
+        if not self._place.kind(path):
             return []
+        try:
+            data = self._place.read(self._place.inside(str(path)), _MOST_BYTES)
+        except ToolFault:
+            return ["*"]
+        return data.decode(errors="replace").splitlines()
 
 
 def _spec(lines: Sequence[str]) -> GitIgnoreSpec:
