@@ -10,7 +10,7 @@ import pytest
 from hob_client.agent.confinement import Place
 from hob_client.agent.values import ToolFault
 from hob_client.errors import InvalidRequest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 CANARY = "outside"
@@ -36,6 +36,7 @@ def build(folder: Path) -> Path:
     return project
 
 
+@settings(max_examples=40)  # each makes files
 @given(parts=st.lists(PARTS, min_size=1, max_size=8), is_absolute=st.booleans())
 def test_whatever_is_read_or_written_is_inside(parts: list[str], is_absolute: bool) -> None:
     with TemporaryDirectory() as name:

@@ -62,6 +62,25 @@ def test_line_that_is_no_pattern_leaves_the_others(place: Place) -> None:
     assert Exclusions(place).why(PurePosixPath("private/a.txt"))
 
 
+def test_ignore_file_that_is_a_link_counts(place: Place) -> None:
+    (place.root / "deep/rules").write_text("keep.log\n")
+    (place.root / "deep/.hobignore").symlink_to("rules")
+    assert Exclusions(place).why(PurePosixPath("deep/keep.log"))
+
+
+@pytest.mark.parametrize("kind", ["large", "outside", "folder"])
+def test_ignore_file_that_cannot_be_read_leaves_out_its_folder(place: Place, kind: str) -> None:
+    path = place.root / "src/.hobignore"
+    if kind == "large":
+        path.write_text("# \n" * 200_000)
+    elif kind == "outside":
+        path.symlink_to("/etc/hostname")
+    else:
+        path.mkdir()
+    assert Exclusions(place).why(PurePosixPath("src/a.py"))
+    assert not Exclusions(place).why(PurePosixPath("deep/keep.log"))
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"), [("list_files", {"depth": 9}), ("search_files", {"text": "ee"})]
 )

@@ -13,7 +13,7 @@ from hob_client.agent.journal import Journal
 from hob_client.agent.policy import parse_policy
 from hob_client.agent.toolbox import Toolbox
 from hob_client.agent.values import Action, Call, Kind, Outcome, Spec, ToolFault
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 SCHEMA = {"type": "object", "properties": {"x": {}}, "required": []}
@@ -125,6 +125,7 @@ def test_record_has_decisions_and_sizes_and_no_text(tmp_path: Path) -> None:
     assert "canary" not in text and bench.log.stat().st_mode & 0o777 == 0o600
 
 
+@settings(max_examples=40)  # each makes files
 @given(
     calls=st.lists(st.tuples(st.sampled_from(list(Kind)), st.sampled_from("ab")), max_size=12),
     replies=st.lists(st.sampled_from(list(Reply)), min_size=12, max_size=12),
