@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +17,7 @@ from acp import schema as s
 from hob.v1 import inference_pb2 as pb
 
 from tests.daemon import RunningDaemon
-from tests.editor import ABLE, Editor, agent, agent_process
+from tests.editor import ABLE, HOB, Editor, agent, agent_process
 from tests.fakes.daemon import HANG, tell
 from tests.fakes.dialogue import Dialogue, call
 
@@ -178,6 +180,23 @@ def test_server_that_the_policy_names_is_started_and_its_tool_permitted(home: Pa
     server = s.McpServerStdio(name="notes", command=line[0], args=line[1:], env=[])
     daemon = use(home, editor, call("notes__shout", text="hi"), tell("Loud."), servers=[server])
     assert daemon.results() == ["HI"] and editor.questions[0].title == 'notes: shout {"text": "hi"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [("", 3, "no daemon answers"), ("[tools]\nshell = 1\n", 4, "[tools] shell")],
+    ids=["daemon", "policy"],
+)
+def test_agent_that_cannot_begin_says_why_and_not_on_its_pipe(
+    home: Path, text: str, code: int, words: str
+) -> None:
+    policy(home, text)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "HOB_SOCKET": str(home / "none.sock")}
+    told = subprocess.run(
+        [HOB, "acp", "--no-start"], env=environment, input="", capture_output=True, text=True, timeout=60
+    )
+    assert (told.returncode, told.stdout) == (code, "")
+    assert told.stderr.startswith("hob: ") and words in told.stderr and told.stderr.count("\n") == 1
 
 
 def test_editor_that_goes_away_ends_the_request(home: Path) -> None:

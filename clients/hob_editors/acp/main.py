@@ -23,6 +23,8 @@ from hob_editors.acp.agent import HobAgent
 
 #: One message of an editor: a prompt with files embedded is one.
 MOST_MESSAGE_BYTES = 32 << 20
+#: As `hob --help` lists them.
+_EXITS = {"daemon_unreachable": 3, "daemon_start_failed": 3, "not_permitted": 9, "internal": 1}
 
 
 @click.command("acp", context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         command.main(args=list(arguments), prog_name="hob acp", standalone_mode=False)
     except HobError as error:
-        return _fail(error.message, 4)
+        return _fail(error.message, _EXITS.get(error.code, 4))
     except click.ClickException as error:
         return _fail(error.format_message(), 2)
     except (KeyboardInterrupt, click.Abort, BrokenPipeError):
