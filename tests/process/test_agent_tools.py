@@ -80,11 +80,12 @@ def test_output_is_bounded(tmp_path: Path) -> None:
 class Bench:
     """A toolbox with a server of tools, in a folder; the person always says yes."""
 
-    def __init__(self, folder: Path, **fields: Any) -> None:
+    def __init__(self, folder: Path, rules: dict[str, str] | None = None, **fields: Any) -> None:
         (folder / "server.py").write_text(SERVER)
         table = {"command": sys.executable, "args": [str(folder / "server.py")], "network": False, **fields}
-        self.policy: Policy = parse_policy({"mcp": {"notes": table}}, "tools.toml")
+        self.policy: Policy = parse_policy({"tools": rules or {}, "mcp": {"notes": table}}, "tools.toml")
         self.box = Toolbox(self.policy, Gate(self.policy, self._ask), Journal("chat", folder / "log"), self)
+        self.times_online = 0
         self.servers = Servers(self.policy, folder, self._online)
 
     async def start(self) -> int:
@@ -100,7 +101,9 @@ class Bench:
         return Word(reply=Reply.YES)
 
     async def _online(self, purpose: str) -> None:
-        raise NotPermitted(f"{purpose} is off")
+        self.times_online -= 1
+        if self.times_online < 0:
+            raise NotPermitted(f"{purpose} is off")
 
 
 async def use(bench: Bench, *calls: tuple[str, dict[str, Any]]) -> list[str]:
@@ -125,13 +128,18 @@ def test_server_of_the_policy_is_used_with_the_variables_it_is_given(
     assert psutil.Process(os.getpid()).children() == []
 
 
-def test_server_that_may_use_a_network_is_not_started_offline(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, network=True)
-    with pytest.raises(NotPermitted, match=r"denied by the default"):
+def test_server_that_may_use_a_network_is_denied_unless_the_policy_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NotPermitted, match="denied by the default"):
+        asyncio.run(use(Bench(tmp_path, network=True)))
+
+
+def test_switch_is_asked_when_a_server_starts_and_before_each_call(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, rules={"network": "ask"}, network=True)
+    with pytest.raises(NotPermitted, match="which may use a network, is off"):
         asyncio.run(use(bench))
-    bench = Bench(tmp_path, network=True, permission="deny")
-    with pytest.raises(NotPermitted):
-        asyncio.run(use(bench))
+    bench.times_online = 2  # the start and one call
+    told = asyncio.run(use(bench, ("shout", {"text": "a"}), ("shout", {"text": "b"})))
+    assert told[0] == "A" and "which may use a network, is off" in told[1]
 
 
 @pytest.mark.parametrize("command", ["/nowhere/program", "false"])
