@@ -25,6 +25,11 @@ def _read_tools(context: click.Context, parameter: click.Parameter, file: Path |
     """A list of tools, or a single one, as hob_client takes them."""
     if file is None:
         return None
+    return read_tools(file)
+
+
+def read_tools(file: Path) -> list[Any]:
+    """Raises InvalidRequest."""
     try:
         text = decode(file.read_bytes(), str(file), exact=True)
     except OSError as error:
@@ -38,14 +43,31 @@ def _read_tools(context: click.Context, parameter: click.Parameter, file: Path |
     return tools if isinstance(tools, list) else [tools]
 
 
+def _folder_or_tools(
+    context: click.Context, parameter: click.Parameter, path: Path | None
+) -> Path | list[Any] | None:
+    """A folder to work in stays one; a file is read."""
+    return path if path is None or path.is_dir() else read_tools(path)
+
+
+_TOOLS = click.option(
+    "--tools",
+    type=click.Path(path_type=Path),
+    callback=_read_tools,
+    metavar="FILE",
+    help="Tools that the model may ask for, as JSON; calls are printed one a line.",
+)
+_WORKING_TOOLS = click.option(
+    "--tools",
+    type=click.Path(path_type=Path),
+    callback=_folder_or_tools,
+    is_flag=False,
+    flag_value=".",
+    metavar="[DIR|FILE]",
+    help="Let the model work in this directory, or DIR: it reads and changes files when you say yes "
+    "(`hob tools` shows what it may). With a FILE of tools as JSON, its calls are printed instead.",
+)
 _OPTIONS = (
-    click.option(
-        "--tools",
-        type=click.Path(path_type=Path),
-        callback=_read_tools,
-        metavar="FILE",
-        help="Tools that the model may ask for, as JSON; calls are printed one a line.",
-    ),
     click.option("--tool-choice", metavar="WHICH", help="auto, none, required, or the name of a tool."),
     click.option("--parallel-tool-calls", is_flag=True, default=None, help="More than one call at once."),
     click.option("--reasoning/--no-reasoning", default=None, help="Think aloud first, on stderr, or do not."),
@@ -57,7 +79,16 @@ CHAT_ONLY = ("tools", "tool_choice", "parallel_tool_calls", "reasoning", "max_re
 
 def call_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--tools, --tool-choice, --parallel-tool-calls, --reasoning and --max-reasoning-tokens."""
-    for option in reversed(_OPTIONS):
+    return _apply((_TOOLS, *_OPTIONS), command)
+
+
+def working_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a chat, whose --tools may name a folder to work in."""
+    return _apply((_WORKING_TOOLS, *_OPTIONS), command)
+
+
+def _apply(options: tuple[Callable[..., Any], ...], command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
         command = option(command)
     return command
 

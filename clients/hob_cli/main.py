@@ -25,6 +25,8 @@ from hob_cli.render import print_error
 COMMANDS = {
     "run": "Answer one prompt.",
     "chat": "Talk with a model.",
+    "tools": "Show what models may do with tools, and why.",
+    "acp": "Be the agent of an editor, over its pipes.",
     "embed": "Turn texts into vectors.",
     "rerank": "Order documents by how well they answer a query.",
     "ps": "Show the models in memory.",

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from hob_client.errors import NotPermitted
 
 if TYPE_CHECKING:
+    from hob_client.async_client import AsyncClient
     from hob_client.client import Client
+    from hob_client.states import Status
 
 
 class Offline(NotPermitted):
@@ -24,7 +26,15 @@ def require_online(purpose: str, client: Client) -> None:
     Ask each time: the switch may have been turned since. Raises Offline, or DaemonUnreachable if there is
     nobody to ask.
     """
-    status = client.status()
+    _require(purpose, client.status())
+
+
+async def require_online_async(purpose: str, client: AsyncClient) -> None:
+    """require_online(), for the tasks of a loop."""
+    _require(purpose, await client.status())
+
+
+def _require(purpose: str, status: Status) -> None:
     if status.offline:
         decided_by = status.offline_decided_by
         where = "" if decided_by in ("", "default") else f" by {decided_by}"

@@ -38,6 +38,7 @@ def command(connection: Connection) -> None:
 
 def _of_client() -> list[DataPlace]:
     """What the daemon cannot know."""
+    from hob_client.agent.journal import journal_path
     from hob_client.states import DataPlace
 
     history = os.environ.get("HISTFILE") or "the history of your shell"
@@ -54,6 +55,14 @@ def _of_client() -> list[DataPlace]:
             data="saved_conversations",
             place="only where `hob chat --save PATH` puts them; encrypted unless --plain",
             lasts="until you delete them",
+            is_on_disk=True,
+            has_text=False,
+            setting="",
+        ),
+        DataPlace(
+            data="tool_calls",
+            place=f"{journal_path()}: which tools models used, what was decided, sizes; no text",
+            lasts="until a newer megabyte replaces it, or you delete it",
             is_on_disk=True,
             has_text=False,
             setting="",

@@ -49,8 +49,8 @@ LAYERS = (
         reaches="one host; it is told the family of your system and hob's version, and nothing else",
     ),
     Layer(name="remote_link", program="hob-link", reaches="machines that you name, over ssh"),
-    Layer(name="agent_tools", program="hob-agent", reaches="whatever the tools reach that you allow it"),
-    Layer(name="mcp_servers", program="hob-mcp", reaches="whatever the servers reach that you name"),
+    Layer(name="agent_tools", program="hob", reaches="what the commands reach that you allow (`hob tools`)"),
+    Layer(name="mcp_servers", program="hob", reaches="what the servers reach that you name (`hob tools`)"),
     Layer(name="editors", program="hob-lsp", reaches="nothing: an editor talks to it over pipes"),
     Layer(name="telemetry", program="", reaches="nothing: there is none, and no setting for it"),
 )
