@@ -30,6 +30,7 @@ COMMANDS = {
     "ps": "Show the models in memory.",
     "top": "Watch models, memory and speed, live.",
     "models": "List the models there are.",
+    "pull": "Fetch a model from a network.",
     "load": "Bring a model into memory.",
     "pin": "Keep a model from being evicted.",
     "unpin": "Let a pinned model go again.",
