@@ -40,6 +40,7 @@ class Pull:
         self.is_vouched = False
         self.is_there = False
         self._digests: dict[str, str] = {}  # of parts, as computed here
+        self._renewed: set[str] = set()  # parts that were fetched anew
 
     def run(self, *, dry_run: bool = False) -> Path | None:
         """The path of the model; None for a dry run. Raises HobError; nothing of it is to be seen then."""
@@ -52,15 +53,15 @@ class Pull:
                 if (wrong := self._wrong(plan, incoming)) is None:
                     return self._place(plan, incoming)
             file, why = wrong
-            if file.part not in resumed:
+            if file.part not in resumed or file.part in self._renewed:
                 raise ModelUnusable(f"{why}; nothing of it is kept")
-            # It is gone, so that in the next round it comes from one run, and this ends.
+            self._renewed.add(file.part)
             self._watcher.noted(f"{why}; it came in pieces, so it is fetched anew, once")
 
     # ------------------------------------------------------------------ fetching
 
     def _fetch(self, incoming: Path, dry_run: bool) -> tuple[Plan, set[str]]:
-        """What was planned, and the parts of which some came in an earlier run."""
+        """What was planned, and the parts that came in pieces."""
         plan, resumed = None, set[str]()
         arguments = fetching.arguments(self._source, socket=self._socket, into=incoming)
         with Fetching(arguments) as program:

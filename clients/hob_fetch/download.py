@@ -48,7 +48,7 @@ class Seen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     size_bytes: int
-    was_resumed: bool  # some of it came in an earlier run
+    was_resumed: bool  # it came in pieces, which may be of two files
 
 
 class Download:
@@ -68,26 +68,26 @@ class Download:
         self._web, self._item, self._folder = web, item, folder
         self._progress, self._tell = progress, tell
         self._free_bytes, self._sleep = free_bytes, sleep
+        self._is_in_pieces = False
         self.path = folder / f"{item.key}.part"
         self._record = folder / f"{item.key}.json"
 
     def run(self) -> Fetched:
         """Raises HobError; what there is by then stays for the next run."""
-        with _open_locked(self.path) as fd, _full_disk(self._folder):
-            began_at = os.fstat(fd).st_size
-            if began_at and not self._may_resume():
-                os.ftruncate(fd, began_at := 0)
+        with _open_locked(self.path) as fd, full_disk(self._folder):
             patience = Patience(tell=self._tell, gained=lambda: os.fstat(fd).st_size, sleep=self._sleep)
             patience.run(lambda: self._attempt(fd))
             os.fsync(fd)
-            return Fetched(size_bytes=os.fstat(fd).st_size, was_resumed=began_at > 0)
+            return Fetched(size_bytes=os.fstat(fd).st_size, was_resumed=self._is_in_pieces)
 
     # ------------------------------------------------------------------ one attempt
 
     def _attempt(self, fd: int) -> None:
         """Returns once all is there."""
-        done = os.fstat(fd).st_size
-        seen = self._seen()
+        done, seen = os.fstat(fd).st_size, self._seen()
+        if done and not (self._item.sha256 or seen.etag):
+            os.ftruncate(fd, done := 0)  # nothing would tell of another file, now or in the end
+        self._is_in_pieces = done > 0
         if done and done == (self._item.size_bytes or seen.size_bytes):
             return
         with self._web.stream(self._item.url, self._headers(done, seen)) as response:
@@ -98,7 +98,7 @@ class Download:
             if response.status_code == 206:
                 total = self._check_range(fd, done, response)
             else:
-                done, total = 0, _length(response)
+                done, total, self._is_in_pieces = 0, _length(response), False
                 self._check_size(total)
                 os.ftruncate(fd, 0)
                 self._remember(Seen(etag=_strong(response.headers.get("etag", "")), size_bytes=total))
@@ -149,10 +149,6 @@ class Download:
             return
         os.ftruncate(fd, 0)
         raise Passing(f"{self._item.title}: the host has another file than before; beginning anew")
-
-    def _may_resume(self) -> bool:
-        """A part whose ETag or digest is known: the one shows a change at once, the other in the end."""
-        return bool(self._item.sha256 or self._seen().etag)
 
     # ------------------------------------------------------------------ sizes
 
@@ -232,7 +228,8 @@ def _open_locked(path: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _full_disk(folder: Path) -> Iterator[None]:
+def full_disk(folder: Path) -> Iterator[None]:
+    """Says so, if that is what goes wrong."""
     try:
         yield
     except OSError as error:

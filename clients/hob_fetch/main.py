@@ -23,7 +23,7 @@ from hob_client.client import Client
 from hob_client.network import require_online
 
 from hob_fetch import confine, huggingface, package, plain, registry, unpacking
-from hob_fetch.download import Download
+from hob_fetch.download import Download, full_disk
 from hob_fetch.failures import HobError, InvalidRequest, Passing
 from hob_fetch.patience import Patience
 from hob_fetch.plan import Item, Plan
@@ -123,7 +123,8 @@ def _bring(web: Web, item: Item, folder: Path, index: int) -> None:
     size_bytes = fetched.size_bytes
     if item.member:
         unpacking.require_digest(download.path, item.sha256)
-        size_bytes = unpacking.unpack(download.path, item.member, folder / item.part)
+        with full_disk(folder):
+            size_bytes = unpacking.unpack(download.path, item.member, folder / item.part)
         download.path.unlink()
     _tell(
         event="arrived",

@@ -127,9 +127,16 @@ def test_part_that_nothing_vouches_for_is_not_resumed(fetch: Fetch, etag: str) -
     assert not fetch().was_resumed and fetch.ranges()[-1] is None
 
 
+@pytest.mark.parametrize("etag", ["", 'W/"1"'], ids=["none", "weak"])
+def test_file_that_changes_without_a_word_is_not_mixed(fetch: Fetch, etag: str) -> None:
+    fetch.hub.serve("/m.gguf", BODY, cut_after(1000), becomes(OTHER, etag), etag=etag)
+    fetch()
+    assert fetch.content == OTHER
+
+
 def test_part_is_resumed_by_its_digest_alone(fetch: Fetch) -> None:
     fetch.hub.serve("/m.gguf", BODY, cut_after(1000), etag="")
-    fetch(sha256=sha256(BODY))
+    assert fetch(sha256=sha256(BODY)).was_resumed  # which the digest has to make good
     assert fetch.content == BODY and fetch.ranges()[-1] == "bytes=1000-"
 
 

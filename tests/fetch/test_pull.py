@@ -110,6 +110,18 @@ def test_pieces_of_two_files_are_fetched_anew_once(
     assert (online.models / "m.gguf").read_bytes() == tiny_bytes
 
 
+def test_host_whose_pieces_never_fit_is_given_up(
+    hob: CommandLine, hub: Hub, online: RunningDaemon, tiny_bytes: bytes
+) -> None:
+    hub.hugging_face("o/r", {"m.gguf": tiny_bytes})
+    served = hub.paths[f"/o/r/resolve/{COMMIT}/m.gguf"]
+    served.content, served.faults = tiny_bytes[:-1] + b"!", [cut_after(100), hubs.status(404)]
+    assert hob("pull", "hf:o/r").code == 5
+    served.faults = [hubs.Answer.plain, cut_after(100)]
+    told = hob("pull", "hf:o/r")
+    assert told.code == 6 and told.err.count("fetched anew, once") == 1 and models(online) == set()
+
+
 def test_page_in_place_of_a_model_is_told(hob: CommandLine, hub: Hub, online: RunningDaemon) -> None:
     hub.serve("/m.gguf", b"<!DOCTYPE html>" * 9)
     told = hob("pull", f"{hub.url}/m.gguf")

@@ -115,7 +115,7 @@ class _Events(_Quiet):
 
 
 class _Lines(_Quiet):
-    """Without a terminal: a line for each tenth."""
+    """Without a terminal: a line for each tenth that came, and one for the check."""
 
     def __init__(self) -> None:
         self._tenths: dict[tuple[str, bool], int] = {}
@@ -124,12 +124,11 @@ class _Lines(_Quiet):
         say_plan(plan, name)
 
     def moved(self, file: PlannedFile, done: int, total: int, *, checking: bool) -> None:
-        tenth = done * 10 // total if total else 10
+        tenth = done * 10 // total if total and not checking else 0
         if tenth > self._tenths.get((file.part, checking), -1):
             self._tenths[file.part, checking] = tenth
-            print_note(
-                f"{'checking' if checking else 'fetching'} {file.title}: {tenth * 10} % of {size(total)}"
-            )
+            told = f"fetching {file.title}: {tenth * 10} % of {size(total)}"
+            print_note(f"checking {file.title}" if checking else told)
 
     def noted(self, text: str) -> None:
         print_note(text)

@@ -64,8 +64,8 @@ def with_aliases(text: str, aliases: Sequence[str]) -> str:
 
 def fit(text: str) -> str:
     """One printable line of bounded length."""
-    words = " ".join(text.split())
-    return "".join(letter for letter in words if letter.isprintable())[:MAX_LINE].strip()
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split())[:MAX_LINE].strip()
 
 
 def _replaced(text: str, line: str) -> Iterator[str]:

@@ -18,6 +18,11 @@ WRITTEN = '# mine\nsha256 = "{}"  # checked\naliases = [\n  "a", # one\n  "b",\n
 lines = st.text(max_size=300)
 
 
+@given(lines)
+def test_what_fits_stays_as_it_is(text: str) -> None:
+    assert fit(fit(text)) == fit(text)
+
+
 @given(license=lines, source=lines, aliases=st.lists(lines.map(fit).filter(bool), max_size=8))
 def test_daemon_reads_what_is_written(
     tmp_path_factory: pytest.TempPathFactory, license: str, source: str, aliases: list[str]
