@@ -87,6 +87,11 @@ class Pull:
         else:
             placing.require_free(self._models, self.name)
         self._watcher.planned(plan, self.name)
+        has_signature = any(file.kind == "signature" for file in plan.files)
+        if has_signature and model.title != f"{self.name}.gguf":
+            self._watcher.noted(
+                f"its signature is for {model.title}: under another name it stands for nothing"
+            )
         return plan
 
     def _recorded(self) -> str:

@@ -10,7 +10,6 @@ digest of the whole has the last word, which who placed it asks. Called by main.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from hob_client.shelf.locks import lock
 
 from hob_fetch import web as web_module
 from hob_fetch.failures import InvalidRequest, ModelUnusable, Passing
@@ -217,7 +217,7 @@ def _write_all(fd: int, piece: bytes) -> None:
 def _open_locked(path: Path) -> Iterator[int]:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(fd, alone=True)
         if not _is_at(path, fd):  # it has just been placed: what is locked here is a model by now
             raise BlockingIOError
         yield fd

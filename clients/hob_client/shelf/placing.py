@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from hob_client.errors import Busy, HobError, InvalidRequest, ModelUnusable, NotPermitted
+from hob_client.shelf.locks import lock
 from hob_client.shelf.names import check_name
 from hob_client.shelf.sidecar import recorded_sha256
 
@@ -106,7 +106,7 @@ def held(part: Path) -> Iterator[None]:
             return
         raise ModelUnusable(f"{part} cannot be opened ({error.strerror}); fetch it again") from None
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        lock(fd, alone=False)
         yield
     except BlockingIOError:
         raise Busy("another `hob pull` is fetching this file; wait for it") from None
@@ -164,7 +164,7 @@ def _locked(path: Path) -> Iterator[None]:
     """One at a time between looking whether a name is free and taking it."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        lock(fd, alone=True, wait=True)
         yield
     finally:
         os.close(fd)

@@ -6,7 +6,6 @@ Must remove nothing that it did not list first, and never what a link leads to. 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hob_client.errors import NotPermitted
+from hob_client.shelf.locks import lock
 from hob_client.shelf.placing import INCOMING
 
 _ADAPTERS = ".adapters"
@@ -165,7 +165,7 @@ def _is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(fd, alone=True)
     except BlockingIOError:
         return True
     finally:
