@@ -21,7 +21,8 @@ from pathlib import Path
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _REMOVE_FILE, _MAKE_FILE, _REFER, _TRUNCATE = 0x20, 0x100, 0x2000, 0x4000
-_DUMPABLE, _NO_NEW_PRIVILEGES = 4, 38
+_DUMPABLE, _NO_NEW_PRIVILEGES, _END_WITH_PARENT = 4, 38, 1
+_SIGKILL = 9
 _SCOPE_SIGNALS = 2
 _ALWAYS = (
     "/usr/lib",
@@ -51,7 +52,8 @@ def enter(writable: Path, environ: Mapping[str, str]) -> str:
     if sys.platform != "linux":
         return "not confined (not on Linux)"
     libc = ctypes.CDLL(None, use_errno=True)
-    for option, value in ((_DUMPABLE, 0), (_NO_NEW_PRIVILEGES, 1)):
+    # Whom nobody listens to any more shall not go on fetching.
+    for option, value in ((_DUMPABLE, 0), (_NO_NEW_PRIVILEGES, 1), (_END_WITH_PARENT, _SIGKILL)):
         libc.prctl(option, *(ctypes.c_ulong(number) for number in (value, 0, 0, 0)))
     version = libc.syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_ulong(1))
     if version < 1:

@@ -32,6 +32,7 @@ from hob_fetch.web import Web
 #: Told of bytes there are and bytes there will be.
 Progress = Callable[[int, int], None]
 
+_PAUSES_SECONDS = (0.1, 0.4, 1.0, 2.0, 0.0)
 _SPARE_BYTES = 64 << 20  # a disk is not to be filled to the brim
 _MAX_BYTES = 1 << 42
 _RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
@@ -74,11 +75,26 @@ class Download:
 
     def run(self) -> Fetched:
         """Raises HobError; what there is by then stays for the next run."""
-        with _open_locked(self.path) as fd, full_disk(self._folder):
+        with self._open_locked() as fd, full_disk(self._folder):
             patience = Patience(tell=self._tell, gained=lambda: os.fstat(fd).st_size, sleep=self._sleep)
             patience.run(lambda: self._attempt(fd))
             os.fsync(fd)
             return Fetched(size_bytes=os.fstat(fd).st_size, was_resumed=self._is_in_pieces)
+
+    @contextmanager
+    def _open_locked(self) -> Iterator[int]:
+        """Nobody else writes to it meanwhile. One that was killed just now takes a moment to let go."""
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            for pause in _PAUSES_SECONDS:
+                if _try_lock(self.path, fd):
+                    break
+                self._sleep(pause)
+            else:
+                raise InvalidRequest("another `hob pull` is fetching this file; wait for it")
+            yield fd
+        finally:
+            os.close(fd)
 
     # ------------------------------------------------------------------ one attempt
 
@@ -200,10 +216,12 @@ def _length(response: httpx.Response) -> int:
     return int(text)
 
 
-def _is_at(path: Path, fd: int) -> bool:
+def _try_lock(path: Path, fd: int) -> bool:
+    """Not of what was placed between being opened and being locked: that is a model by now."""
     try:
+        lock(fd, alone=True)
         return os.path.samestat(path.lstat(), os.fstat(fd))
-    except FileNotFoundError:
+    except (BlockingIOError, FileNotFoundError):
         return False
 
 
@@ -211,20 +229,6 @@ def _write_all(fd: int, piece: bytes) -> None:
     rest = memoryview(piece)
     while rest:
         rest = rest[os.write(fd, rest) :]
-
-
-@contextmanager
-def _open_locked(path: Path) -> Iterator[int]:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        lock(fd, alone=True)
-        if not _is_at(path, fd):  # it has just been placed: what is locked here is a model by now
-            raise BlockingIOError
-        yield fd
-    except BlockingIOError:
-        raise InvalidRequest("another `hob pull` is fetching this file; wait for it") from None
-    finally:
-        os.close(fd)
 
 
 @contextmanager

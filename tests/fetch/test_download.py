@@ -329,7 +329,7 @@ faults = st.one_of(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(faults=st.lists(faults, max_size=6))
 def test_whatever_goes_wrong_what_arrives_is_one_of_the_files(fetch: Fetch, faults: list[Fault]) -> None:
     for path in fetch.folder.iterdir():

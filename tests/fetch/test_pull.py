@@ -19,7 +19,7 @@ from hobd.broker.wires import PACKAGES, _package
 
 from tests import hub as hubs
 from tests.command_line import CommandLine
-from tests.daemon import RunningDaemon
+from tests.daemon import RunningDaemon, await_true
 from tests.hub import COMMIT, Hub, becomes, cut_after, sha256
 
 HOB = Path(sys.executable).with_name("hob")
@@ -258,6 +258,8 @@ def test_pull_that_is_killed_shows_nothing_and_goes_on(
     hub.paths[f"/o/r/resolve/{COMMIT}/m.gguf"].faults.append(killed.after(at, whom))
     assert killed.run() != 0
     assert models(online) == set()
+    parts = list(online.models.glob(".incoming/*.part"))
+    await_true(lambda: not any(map(tidying._is_locked, parts)), "the fetcher ends with who started it")
     assert hob("pull", "hf:o/r").code == 0
     assert (online.models / "m.gguf").read_bytes() == tiny_bytes
 
