@@ -73,6 +73,18 @@ def test_imports_point_the_way_the_contracts_say() -> None:
     assert told.returncode == 0, told.stdout
 
 
+def test_nobody_but_the_part_that_dials_has_the_means_to() -> None:
+    """Modules that import contracts cannot name. The gateway's check asks the gateway itself."""
+    dialling = re.compile(
+        r"^\s*(?:import|from) (?:urllib\.request|http\.client|http import client)", re.MULTILINE
+    )
+    allowed = {ROOT / "clients/hob_gateway/connecting.py"}
+    parts = (ROOT / "clients", ROOT / "daemon", ROOT / "proto")
+    asked = [path for path in written_modules() if any(part in path.parents for part in parts)]
+    others = [path for path in asked if path not in allowed and path.parent.name != "hob_fetch"]
+    assert not mentions(dialling, others)
+
+
 def test_committed_stubs_are_what_the_protos_generate(tmp_path: Path) -> None:
     environ = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     subprocess.run([ROOT / "scripts/proto", tmp_path], check=True, env=environ)

@@ -52,7 +52,8 @@ _CODES = {error: row.code for row in TABLE for error in row.errors}
 
 
 def exit_code(error: HobError) -> int:
-    return _CODES.get(type(error), INTERNAL)
+    """Of the error, or of the nearest kind of errors that it is one of."""
+    return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), INTERNAL)
 
 
 def help_text() -> str:

@@ -32,6 +32,8 @@ COMMANDS = {
     "ps": "Show the models in memory.",
     "top": "Watch models, memory and speed, live.",
     "models": "List the models there are.",
+    "pull": "Fetch a model from a network.",
+    "import": "Take over models that are on this machine already.",
     "load": "Bring a model into memory.",
     "pin": "Keep a model from being evicted.",
     "unpin": "Let a pinned model go again.",

@@ -1,5 +1,5 @@
 """`hob models`: the catalog; `show`: one of them; `check`, `verify` and `release`: whether a worker may see
-it.
+it; what changes its files is in tending.py.
 
 Must load nothing; that is load.py's. Called by main.py.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hob_cli import admission
+from hob_cli import admission, tending
 from hob_cli.completing import complete_model
 from hob_cli.connection import Connection
 from hob_cli.memory import plan_lines, print_memory
@@ -111,6 +111,10 @@ def release(connection: Connection, model: str) -> None:
         return
     for reason in released.reasons or ("it was not in quarantine",):
         print_note(f"{model} may be loaded: {reason}")
+
+
+for _command in tending.COMMANDS:
+    command.add_command(_command)
 
 
 def _facts(details: ModelDetails) -> Iterator[tuple[str, str]]:

@@ -116,6 +116,12 @@ def _of_files(config: Config, journal: Path) -> Iterator[DataPlace]:
             lasts="until they are revoked, and have ended",
             is_on_disk=True,
         )
+    yield DataPlace(
+        data="models",
+        place=f"{config.models.directory()}: models, and in .incoming what of them has come so far",
+        lasts="until you remove them (`hob models rm`, `hob models gc`)",
+        is_on_disk=True,
+    )
 
 
 def _log() -> tuple[str, bool]:

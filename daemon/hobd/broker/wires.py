@@ -39,10 +39,32 @@ class Layer:
     reaches: str
 
 
-_GATEWAY = "hob_gateway"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A client that runs as `python -m NAME`, and can do nothing while no process does."""
+
+    name: str
+    module: str
+    needs: str  # without which it cannot run
+    reaches: str
+
+
+PACKAGES = (
+    Package(
+        name="http_gateway",
+        module="hob_gateway",
+        needs="hob_gateway",
+        reaches="programs on this machine, at one address; a network only with --lan, which asks the switch",
+    ),
+    Package(
+        name="model_downloads",
+        module="hob_fetch",
+        needs="httpx",
+        reaches="the host that `hob pull` names, and where that sends it by https; it asks the switch",
+    ),
+)
 #: Each is a program that the user runs, with the user's rights; none is a part of the daemon.
 LAYERS = (
-    Layer(name="model_downloads", program="hob-fetch", reaches="the hosts that you name to it"),
     Layer(
         name="update_check",
         program="hob-update-check",
@@ -59,7 +81,7 @@ LAYERS = (
 def wires(config: Config, pid: int, bin_dir: Path | None = None) -> list[Wire]:
     """The daemon itself first. `bin_dir`: where hob's programs are installed."""
     folder = bin_dir or Path(sys.executable).parent
-    found = [_daemon(pid), _workers(), _gateway()]
+    found = [_daemon(pid), _workers(), *(_package(package) for package in PACKAGES)]
     return found + [_layer(layer, folder, config) for layer in LAYERS]
 
 
@@ -99,15 +121,15 @@ def _workers() -> Wire:
     )
 
 
-def _gateway(proc: Path = observing.PROC) -> Wire:
-    """On while one of this user's runs. It can reach this door alone; who reaches it is what counts."""
-    reaches = "programs on this machine, at one address; a network only with --lan, which asks the switch"
-    if find_spec(_GATEWAY) is None:
-        return Wire(name="http_gateway", state="absent", reaches=reaches, evidence=f"no {_GATEWAY} here")
-    running = sorted(observing.running_modules(_GATEWAY, proc))
+def _package(package: Package, proc: Path = observing.PROC) -> Wire:
+    """On while one of this user's runs. The gateway reaches its door alone; who reaches it is what counts."""
+    name, reaches = package.name, package.reaches
+    for needed in (package.module, package.needs):
+        if find_spec(needed) is None:
+            return Wire(name=name, state="absent", reaches=reaches, evidence=f"no {needed} here")
+    running = sorted(observing.running_modules(package.module, proc))
     told = ", ".join(f"process {pid} runs it" for pid in running) or "no process of yours runs it"
-    state: State = "on" if running else "off"
-    return Wire(name="http_gateway", state=state, reaches=reaches, evidence=told)
+    return Wire(name=name, state="on" if running else "off", reaches=reaches, evidence=told)
 
 
 def _layer(layer: Layer, folder: Path, config: Config) -> Wire:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hobd.broker import wires as wires_module
 from hobd.broker.privacy import DataPlace, places
-from hobd.broker.wires import LAYERS, Wire, wires
+from hobd.broker.wires import LAYERS, PACKAGES, Wire, wires
 from hobd.config import load
 
 NOWHERE = Path("/nonexistent/policy.toml")
@@ -86,3 +87,18 @@ def test_program_is_absent_then_off_then_on(tmp_path: Path, name: str) -> None:
 def test_update_check_is_off_until_it_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "hob-update-check").touch()
     assert layer(tmp_path, "update_check", "network.offline=false").state == "off"
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_package_is_on_while_a_process_runs_it(tmp_path: Path, package: wires_module.Package) -> None:
+    (tmp_path / "7").mkdir()
+    command = tmp_path / "7" / "cmdline"
+    command.write_bytes(b"python\0-I\0-m\0other\0")
+    assert wires_module._package(package, tmp_path).state == "off"
+    command.write_bytes(f"python\0-I\0-m\0{package.module}\0".encode())
+    assert wires_module._package(package, tmp_path).evidence == "process 7 runs it"
+
+
+def test_package_whose_library_is_not_installed_is_absent(tmp_path: Path) -> None:
+    package = wires_module.Package(name="x", module="hob_fetch", needs="no_such_library", reaches="nothing")
+    assert wires_module._package(package, tmp_path).state == "absent"

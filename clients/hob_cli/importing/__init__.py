@@ -1,0 +1,1 @@
+"""Models that are on this machine already: where other programs keep them, and how they become hob's."""
