@@ -52,7 +52,7 @@ _CODES = {error: row.code for row in TABLE for error in row.errors}
 
 
 def exit_code(error: HobError) -> int:
-    return _CODES.get(type(error), INTERNAL)
+    return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), INTERNAL)
 
 
 def help_text() -> str:

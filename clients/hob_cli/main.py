@@ -39,6 +39,7 @@ COMMANDS = {
     "doctor": "Look for what is wrong, and say what mends it.",
     "service": "Run hob as a service that starts with your session.",
     "events": "Follow what happens in the daemon.",
+    "link": "Keep daemons on other machines within reach.",
     "door": "Open doors for other programs and users.",
     "attest": "Show that the walls stand, by trying them.",
     "wires": "List what could touch a network.",
@@ -135,6 +136,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return exits.READER_GONE
     except Exception as error:
         return _admit(error, as_json=connection.as_json)
+    finally:
+        connection.close()
 
 
 class _Usage(HobError):

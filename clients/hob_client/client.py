@@ -28,6 +28,8 @@ from hob_client.values import Embedding, Embeddings, Ranking, Receipt, RenderedP
 class Client(Calls):
     """A connection to the daemon of one socket. Threads may share it.
 
+    `socket`: a path, or `ssh://user@box` for a daemon elsewhere, reached through your own ssh. Unsaid, it is
+    `$HOB_SOCKET`, `$HOB_HOST` or the user's own.
     `start`: launch a daemon when none answers; else wait `wait_seconds` for one. `timeout`: seconds that
     any call may take. Methods raise the errors of hob_client.errors and nothing else.
     """

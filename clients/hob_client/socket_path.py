@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hob.address import MAX_SOCKET_PATH_BYTES, socket_path
+from hob.address import MAX_SOCKET_PATH_BYTES, runtime_dir, socket_path
 
 from hob_client.errors import InvalidRequest, NotPermitted
 
@@ -35,6 +35,12 @@ def target(path: str) -> str:
     """The gRPC target of a resolved path. Escaped, because a target that is no valid URI also goes to DNS."""
     encoded = "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path))
     return f"unix:{encoded}"
+
+
+def link_at(path: str) -> str | None:
+    """The name of the link to another machine whose socket this is; see remote/links.py."""
+    folder = Path(os.path.abspath(path)).parent
+    return folder.name if folder.parent == runtime_dir() / "links" else None
 
 
 def _check_owner(path: str) -> None:

@@ -54,7 +54,7 @@ def _print(finding: Finding) -> None:
 
 
 def _gather(connection: Connection) -> Evidence:
-    door = Path(connection.path())
+    door = Path(connection.path_here())
     facts: dict[str, Any] = {
         **evidence.of_machine(),
         **evidence.of_engine(),

@@ -40,6 +40,7 @@ class Layer:
 
 
 _GATEWAY = "hob_gateway"
+_TUNNEL = "hob-tunnel"  # what clients call the process that guards an ssh of theirs
 #: Each is a program that the user runs, with the user's rights; none is a part of the daemon.
 LAYERS = (
     Layer(name="model_downloads", program="hob-fetch", reaches="the hosts that you name to it"),
@@ -48,7 +49,6 @@ LAYERS = (
         program="hob-update-check",
         reaches="one host; it is told the family of your system and hob's version, and nothing else",
     ),
-    Layer(name="remote_link", program="hob-link", reaches="machines that you name, over ssh"),
     Layer(name="agent_tools", program="hob-agent", reaches="whatever the tools reach that you allow it"),
     Layer(name="mcp_servers", program="hob-mcp", reaches="whatever the servers reach that you name"),
     Layer(name="editors", program="hob-lsp", reaches="nothing: an editor talks to it over pipes"),
@@ -59,7 +59,7 @@ LAYERS = (
 def wires(config: Config, pid: int, bin_dir: Path | None = None) -> list[Wire]:
     """The daemon itself first. `bin_dir`: where hob's programs are installed."""
     folder = bin_dir or Path(sys.executable).parent
-    found = [_daemon(pid), _workers(), _gateway()]
+    found = [_daemon(pid), _workers(), _gateway(), _remote_link()]
     return found + [_layer(layer, folder, config) for layer in LAYERS]
 
 
@@ -108,6 +108,16 @@ def _gateway(proc: Path = observing.PROC) -> Wire:
     told = ", ".join(f"process {pid} runs it" for pid in running) or "no process of yours runs it"
     state: State = "on" if running else "off"
     return Wire(name="http_gateway", state=state, reaches=reaches, evidence=told)
+
+
+def _remote_link(proc: Path = observing.PROC) -> Wire:
+    """On while ssh runs for hob: for a link that is kept, or for one command with --host."""
+    reaches = "machines that you name, over your own ssh; each dial asks the switch"
+    running = sorted(observing.running_named(_TUNNEL, proc))
+    told = (
+        ", ".join(f"process {pid} holds a tunnel" for pid in running) or "no process of yours holds a tunnel"
+    )
+    return Wire(name="remote_link", state="on" if running else "off", reaches=reaches, evidence=told)
 
 
 def _layer(layer: Layer, folder: Path, config: Config) -> Wire:
