@@ -37,6 +37,7 @@ COMMANDS = {
     "stop": "Take models out of memory, or end the daemon.",
     "status": "Show how the daemon is.",
     "doctor": "Look for what is wrong, and say what mends it.",
+    "bug-report": "Gather what a report of a fault needs, and show it.",
     "service": "Run hob as a service that starts with your session.",
     "events": "Follow what happens in the daemon.",
     "link": "Keep daemons on other machines within reach.",
@@ -69,7 +70,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"hob_cli.commands.{cmd_name}").command
+        command: click.Command = import_module(f"hob_cli.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(
