@@ -34,7 +34,8 @@ from hob_cli.terminal import visible
 def command(connection: Connection, output: Path | None, dry_run: bool, yes: bool) -> None:
     """Gather what a report of a fault needs, and show it before it is written.
 
-    That is: versions, findings, settings, evidence and events. No text of a prompt or an answer, no path and no name of yours is in it. Nothing is sent.
+    That is: versions, findings, settings, evidence and events. No text of a prompt or an answer, no path and
+    no name of yours is in it. Nothing is sent.
     """
     report = _report(connection)
     if connection.as_json and dry_run:
