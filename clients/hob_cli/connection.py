@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from hob_client import launch
+from hob_client import launch, socket_path
 from hob_client.errors import DaemonUnreachable, InvalidRequest
 from hob_client.remote.reach import Here, Reach, reach, reach_host
 
@@ -37,6 +37,10 @@ class Connection:
             socket = os.path.abspath(self.socket) if self.socket else None
             self._reach = reach_host(self.host) if self.host else reach(socket)
         return self._reach
+
+    def is_here(self) -> bool:
+        """Whether the daemon is on this machine, as far as its socket tells."""
+        return isinstance(self.reach(), Here) and socket_path.link_at(self.path()) is None
 
     def path(self) -> str:
         """Where to dial; a host's, once `begin` or `running` have been there."""

@@ -31,6 +31,8 @@ COMMANDS = {
     "top": "Watch models, memory and speed, live.",
     "models": "List the models there are.",
     "load": "Bring a model into memory.",
+    "bench": "Measure how fast a model reads prompts and writes answers.",
+    "tune": "Find the settings that make a model fastest here, and remember them.",
     "pin": "Keep a model from being evicted.",
     "unpin": "Let a pinned model go again.",
     "forget": "Drop what is kept of your prompts.",

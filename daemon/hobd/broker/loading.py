@@ -35,6 +35,7 @@ from hobd.broker.seal import Binding
 from hobd.broker.spare import SpareWorker
 from hobd.broker.supervisor import Spawner, WorkerProcess, describe_exit
 from hobd.broker.trips import Trips
+from hobd.broker.tuning import Tuning
 from hobd.broker.vault import Vault
 from hobd.config import Config
 from hobd.store.catalog import Entry
@@ -68,7 +69,9 @@ class Loading:
         vault: Vault,
         appraiser: Appraiser,
         trips: Trips | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
+        self.tuning = tuning or Tuning()
         self.trips = trips or Trips()
         self.spare = SpareWorker(spawner)
         self.vault = vault
@@ -83,6 +86,7 @@ class Loading:
     async def load(self, entry: Entry, draft: Draft, config: Config, progress: Progress) -> Resident:
         """A resident that answers. Raises ModelUnusable, OutOfMemory or WorkerCrashed."""
         began = time.monotonic()
+        config = self.tuning.apply(entry, config)
         with contextlib.ExitStack() as stack, self._at_work():
             files = await open_files(entry, draft, config, self._admission, progress, stack)
             plan = await asyncio.to_thread(
