@@ -16,7 +16,7 @@ from hob import address
 
 from hob_client import launch
 from hob_client.errors import NotPermitted
-from hob_client.socket_path import link_at
+from hob_client.socket_path import check_owner, link_at
 
 if TYPE_CHECKING:
     from hob_client.client import Client
@@ -62,7 +62,9 @@ def own_door() -> str:
     named = os.environ.get("HOB_SOCKET")
     if named and link_at(named) is None:
         return os.path.abspath(named)
-    return str(address.runtime_dir() / address.SOCKET_NAME)
+    door = str(address.runtime_dir() / address.SOCKET_NAME)
+    check_owner(door)
+    return door
 
 
 def _decided_by_files(policy: Path, config: Path) -> str | None:

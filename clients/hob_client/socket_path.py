@@ -27,7 +27,7 @@ def resolve(socket: Path | str | None) -> str:
             "name a shorter one"
         )
     if socket is None and "HOB_SOCKET" not in os.environ:
-        _check_owner(path)
+        check_owner(path)
     return path
 
 
@@ -43,7 +43,7 @@ def link_at(path: str) -> str | None:
     return folder.name if folder.parent == runtime_dir() / "links" else None
 
 
-def _check_owner(path: str) -> None:
+def check_owner(path: str) -> None:
     """The default place may be below /tmp, where somebody else could wait for our prompts first."""
     try:
         owner = os.lstat(os.path.dirname(path)).st_uid

@@ -5,13 +5,17 @@ Must leave no process of either. One pair serves all tests of this folder, which
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from hob_cli.main import run
 
 from tests.daemon import RunningDaemon
 from tests.far import FarMachine
@@ -43,15 +47,22 @@ class Near:
     def start(self, *, offline: bool = False) -> None:
         self.daemon.start("--set", f"network.offline={str(offline).lower()}")
 
-    def popen(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
+    def popen(self, *arguments: str) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
-        environment = self.environment | more
-        return subprocess.Popen([HOB, *arguments], env=environment, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen([HOB, *arguments], env=self.environment, stdout=pipe, stderr=pipe, text=True)
 
     def hob(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        with self.popen(*arguments, **more) as process:
-            out, err = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        """In this process, which has the environment: a process for each would be most of a test's time."""
+        out, err = io.StringIO(), io.StringIO()
+        stdin = io.TextIOWrapper(io.BytesIO())
+        with (
+            patch.dict(os.environ, more),
+            patch("sys.stdin", stdin),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            code = run(arguments)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     def left_over(self) -> list[Path]:
         """What tunnels left in their folder."""

@@ -47,13 +47,13 @@ def test_door_is_found_with_and_without_hob_there(near: Near, far: FarMachine, h
 
 def test_daemon_elsewhere_is_started_by_who_asks_it(near: Near, tmp_path: Path) -> None:
     box = FarMachine(tmp_path / "box", tmp_path / "run" / "hob.sock", tmp_path)
-    near.far, was = box.start(), near.far
+    box.start()
+    path = os.pathsep.join((str(box.bin), os.environ["PATH"]))
     try:
-        assert near.hob("--host", box.url, "--no-start", "status").returncode == 3
-        assert near.hob("--host", box.url, "models").returncode == 0
-        assert near.hob("--host", box.url, "stop", "--daemon").returncode == 0
+        assert near.hob("--host", box.url, "--no-start", "status", PATH=path).returncode == 3
+        assert near.hob("--host", box.url, "models", PATH=path).returncode == 0
+        assert near.hob("--host", box.url, "stop", "--daemon", PATH=path).returncode == 0
     finally:
-        near.far = was
         box.stop()
 
 

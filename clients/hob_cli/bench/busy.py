@@ -23,10 +23,14 @@ def share(stat: Path = _STAT, seconds: float = _LOOK_SECONDS) -> float | None:
     return (after[0] - before[0]) / (after[1] - before[1])
 
 
+def is_busy(found: float | None) -> bool:
+    return found is not None and found > _BUSY_SHARE
+
+
 def sentence(found: float | None) -> str:
     if found is None:
         return "whether other programs were at work is not known"
-    if found > _BUSY_SHARE:
+    if is_busy(found):
         return f"other programs used {found:.0%} of the processors: the figures are lower than they could be"
     return "the machine was quiet"
 

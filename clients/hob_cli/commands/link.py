@@ -33,12 +33,12 @@ def command() -> None:
 
 @command.command("add")
 @click.argument("name")
-@click.argument("host", required=False)
+@click.argument("url", metavar="[HOST]", required=False)
 @connection_options
 @click.pass_obj
-def add(connection: Connection, name: str, host: str | None) -> None:
+def add(connection: Connection, name: str, url: str | None) -> None:
     """Name a machine. HOST is ssh://[USER@]BOX[:PORT][/SOCKET]; unsaid, what ssh calls NAME."""
-    url = host or f"{SCHEME}{name}"
+    url = url or f"{SCHEME}{name}"
     added = links.add(name, url if url.startswith(SCHEME) else f"{SCHEME}{url}")
     _print(connection, {"name": name, "host": str(added)}, f"{name} is {added}; `hob link up {name}`")
 

@@ -35,6 +35,7 @@ _WORK = Work(num_streams=(1, 4), num_rounds=3, num_prompt_tokens=256, num_tokens
 @click.option("--show", is_flag=True, help="Only show what is remembered.")
 @click.option("--forget", is_flag=True, help="Forget what was measured.")
 @click.option("--dry-run", is_flag=True, help="Measure, and remember nothing.")
+@click.option("--anyway", is_flag=True, help="Remember even what was measured while others were at work.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=_WORK.num_rounds, show_default=True)
 @click.option("--tokens", type=click.IntRange(2, 10_000), default=_WORK.num_tokens, show_default=True)
 @click.option(
@@ -48,6 +49,7 @@ def command(
     show: bool,
     forget: bool,
     dry_run: bool,
+    anyway: bool,
     rounds: int,
     tokens: int,
     prompt_tokens: int,
@@ -73,12 +75,15 @@ def command(
         used = busy.share() if connection.is_here() else None
         print_note(f"this takes the model out of memory several times; {busy.sentence(used)}")
         best = _search(connection, client, model, work)
-        if not dry_run:
+        remembers = not dry_run and (anyway or not busy.is_busy(used))
+        if remembers:
             _remember(client, model, best)
     if connection.as_json:
-        print_json({"model": model, "best": asdict(best), "remembered": not dry_run, "used_by_others": used})
+        print_json({"model": model, "best": asdict(best), "remembered": remembers, "used_by_others": used})
     else:
-        print(f"{model}: {describe(best)}{'' if dry_run else ', from its next load on'}")
+        print(f"{model}: {describe(best)}{', from its next load on' if remembers else ''}")
+    if not (remembers or dry_run):
+        print_note("nothing is remembered of a busy machine; try again when it is quiet, or say --anyway")
 
 
 def _search(connection: Connection, client: Client, model: str, work: Work) -> EngineSettings:

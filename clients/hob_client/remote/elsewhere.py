@@ -26,24 +26,32 @@ class Elsewhere:
         self.name = str(host)
         self.path = str(folder / SOCKET)
         self._host = host
-        self._tunnel: Tunnel | None = None
         self._folder = folder
-        self._clear_up = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._tunnels: list[Tunnel] = []  # the one there is, if there is one
+        self._clear_up = weakref.finalize(self, _clear_up, folder, self._tunnels)
 
     def ensure(self, *, start: bool, wait_seconds: float = 0.0) -> None:
-        if self._tunnel is not None:
-            if self._tunnel.is_open() and greets(self.path):
-                return
-            self._tunnel.close()
+        if self._tunnels and self._tunnels[0].is_open() and greets(self.path):
+            return
+        _close(self._tunnels)
         require_online_here("reaching another machine")
-        self._tunnel = Tunnel(self._host, self._folder, start=start)
-        self._tunnel.open()
+        tunnel = Tunnel(self._host, self._folder, start=start)
+        tunnel.open()
+        self._tunnels.append(tunnel)
 
     def close(self) -> None:
-        if self._tunnel is not None:
-            self._tunnel.close()
-            self._tunnel = None
+        """At the latest when nobody knows of this any more."""
         self._clear_up()
+
+
+def _close(tunnels: list[Tunnel]) -> None:
+    while tunnels:
+        tunnels.pop().close()
+
+
+def _clear_up(folder: Path, tunnels: list[Tunnel]) -> None:
+    _close(tunnels)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def socket_of_link(name: str) -> str | None:

@@ -7,10 +7,10 @@ Used by reach.py, keeper.py and `hob link`.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
+import sys
 import time
 import tomllib
 from collections.abc import Iterator
@@ -19,8 +19,12 @@ from pathlib import Path
 
 from hob import address
 
-from hob_client.errors import InvalidRequest, NotPermitted
+from hob_client.errors import InvalidRequest, NotPermitted, NotSupported
 from hob_client.remote.host import SCHEME, Host, parse
+
+if sys.platform == "win32":
+    raise NotSupported("hosts are reached over Unix sockets, which ssh on Windows cannot forward; use WSL")
+import fcntl
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _MOST_BYTES = 4096

@@ -194,10 +194,6 @@ def has_terminal() -> bool:
 
 
 def _find_ssh() -> str:
-    if sys.platform == "win32":
-        raise NotSupported(
-            "hosts are reached over Unix sockets, which ssh on Windows cannot forward; use WSL"
-        )
     program = shutil.which("ssh")
     if program is None:
         raise NotSupported("there is no ssh on the path; install OpenSSH's client")
