@@ -135,12 +135,12 @@ class FarMachine:
         assert self.process is not None
         found, young = [], [self.process.pid]
         while young:
-            young = [pid for parent in young for pid in _children(parent)]
+            young = [pid for parent in young for pid in children(parent)]
             found += young
         return found
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:

@@ -57,6 +57,12 @@ def require_online_here(purpose: str) -> None:
         require_online(purpose, client)
 
 
+def require_still_online(purpose: str) -> None:
+    """The same for what goes on for long: asks a daemon that runs, and starts none."""
+    if launch.is_listening(own_door()):
+        require_online_here(purpose)
+
+
 def own_door() -> str:
     """The door of this machine's daemon, whatever link HOB_SOCKET may name."""
     named = os.environ.get("HOB_SOCKET")

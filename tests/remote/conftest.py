@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -63,6 +63,16 @@ class Near:
         ):
             code = run(arguments)
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    def tunnels(self) -> list[int]:
+        """Processes that guard an ssh of this machine's: they work in its runtime directory."""
+        found = []
+        for home in Path("/proc").iterdir():
+            with suppress(OSError):
+                words = (home / "cmdline").read_bytes().split(b"\0")
+                if words[3:4] == [b"hob-tunnel"] and (home / "cwd").readlink().is_relative_to(self.runtime):
+                    found.append(int(home.name))
+        return found
 
     def left_over(self) -> list[Path]:
         """What tunnels left in their folder."""

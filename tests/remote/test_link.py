@@ -86,13 +86,15 @@ def test_killed_keeper_leaves_no_link(near: Near, far: FarMachine, box: str) -> 
 
 
 def test_wires_tell_of_a_link_while_it_is_up(near: Near, box: str) -> None:
-    def state() -> str:
+    def evidence() -> str:
         wires = json.loads(near.hob("--json", "wires").stdout)["wires"]
-        return next(str(wire["state"]) for wire in wires if wire["name"] == "remote_link")
+        return next(f"{wire['state']}, {wire['evidence']}" for wire in wires if wire["name"] == "remote_link")
 
-    assert state() == "on"
+    told, guards = evidence(), near.tunnels()
+    assert told.startswith("on, ") and guards and any(f"process {pid} " in told for pid in guards)
     assert near.hob("link", "down", box).returncode == 0
-    assert state() == "off"
+    await_true(lambda: not near.tunnels(), "its tunnel has ended")
+    assert not any(f"process {pid} " in evidence() for pid in guards)
 
 
 def test_offline_machine_dials_nobody(near: Near, far: FarMachine) -> None:

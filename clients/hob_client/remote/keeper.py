@@ -1,7 +1,7 @@
 """The process that keeps one link up: dials, waits until it is cut, and dials again, ever more slowly.
 
-Must ask the offline switch before each dial, hold the link's lock for its life, and end with its tunnel.
-Run as `python -m hob_client.remote.keeper NAME HOST`, by starting.py.
+Must ask the offline switch before each dial and now and then, hold the link's lock for its life, and end with
+its tunnel. Run as `python -m hob_client.remote.keeper NAME READY_FD`, by starting.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from hob_client.errors import HobError
-from hob_client.network import require_online_here
+from hob_client.network import require_online_here, require_still_online
 from hob_client.remote import links
 from hob_client.remote.host import Host
 from hob_client.remote.links import Link
@@ -23,6 +23,9 @@ from hob_client.remote.tunnel import Tunnel
 _FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 1.0, 60.0
 #: A link that held for so long was well: the next dial comes soon.
 _WELL_SECONDS = 60.0
+#: How soon a link follows the offline switch.
+_LOOK_SECONDS = 30.0
+_PURPOSE = "keeping a link to another machine"
 
 
 def pause_seconds(num_failures: int) -> float:
@@ -33,9 +36,11 @@ def pause_seconds(num_failures: int) -> float:
 class Keeper:
     """`run` until a signal ends it; `told` hears of the first dial's end."""
 
-    def __init__(self, name: str, host: Host, told: int | None = None) -> None:
+    def __init__(
+        self, name: str, host: Host, told: int | None = None, *, tunnel: Tunnel | None = None
+    ) -> None:
         self._link = Link(name=name, host=str(host), pid=os.getpid(), state="connecting")
-        self._tunnel = Tunnel(host, links.folder_of(name), may_ask=False)
+        self._tunnel = tunnel or Tunnel(host, links.folder_of(name), may_ask=False)
         self._told = told
 
     def run(self) -> None:
@@ -54,14 +59,16 @@ class Keeper:
 
     def _dial(self) -> None:
         self._set(state="connecting", problem="")
-        require_online_here("keeping a link to another machine")
+        require_online_here(_PURPOSE)
         self._tunnel.open()
         self._set(state="up")
         self._tell("ready")
 
     def _hold(self) -> None:
+        """Until the connection is lost. Raises Offline once the switch says so."""
         began = time.monotonic()
-        problem = self._tunnel.wait()
+        while (problem := self._tunnel.wait(_LOOK_SECONDS)) is None:
+            require_still_online(_PURPOSE)
         was_well = time.monotonic() - began > _WELL_SECONDS
         self._failed(problem, 1 if was_well else self._link.num_failures + 1)
 

@@ -77,10 +77,13 @@ class Tunnel:
     def is_open(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def wait(self) -> HobError:
-        """Blocks until the connection is lost; why it was."""
+    def wait(self, seconds: float | None = None) -> HobError | None:
+        """Blocks until the connection is lost, and returns why it was; None after so long without that."""
         if self._process is not None:
-            self._process.wait()
+            try:
+                self._process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                return None
         return ssh.explain(self._said.text(), self.host)
 
     def close(self) -> None:

@@ -9,8 +9,10 @@ from hob_client import network, socket_path
 from hob_client.errors import DaemonUnreachable, InvalidRequest, NotPermitted
 from hob_client.launch import start_daemon
 from hob_client.remote import links
-from hob_client.remote.keeper import pause_seconds
+from hob_client.remote.host import parse
+from hob_client.remote.keeper import Keeper, pause_seconds
 from hob_client.remote.links import Link
+from hob_client.remote.tunnel import Tunnel
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +67,31 @@ def test_no_daemon_is_started_in_the_place_of_a_link() -> None:
 def test_keeper_waits_longer_each_time_and_never_very_long() -> None:
     pauses = [pause_seconds(count) for count in range(1, 40)]
     assert pauses[:4] == [1, 2, 4, 8] and pauses == sorted(pauses) and pauses[-1] == 60
+
+
+class SteadyTunnel(Tunnel):
+    """Comes up at once and never breaks."""
+
+    closed = False
+
+    def open(self) -> None: ...
+
+    def wait(self, seconds: float | None = None) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_link_goes_down_when_the_machine_goes_offline(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(purpose: str) -> None:
+        raise network.Offline(f"{purpose} is off")
+
+    monkeypatch.setattr("hob_client.remote.keeper.require_online_here", lambda purpose: None)
+    monkeypatch.setattr("hob_client.remote.keeper.require_still_online", refuse)
+    tunnel = SteadyTunnel(parse("ssh://box"), home, may_ask=False)
+    with pytest.raises(network.Offline):
+        Keeper("box", parse("ssh://box"), tunnel=tunnel).run()
+    assert tunnel.closed and links.look("box", "ssh://box").state == "down"
 
 
 def test_link_is_never_asked_about_this_machines_switch(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
