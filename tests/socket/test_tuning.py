@@ -28,6 +28,14 @@ def test_tuning_outlives_the_daemon(daemon: RunningDaemon) -> None:
         assert client.tune("tiny").tunings[0].settings == EngineSettings(threads=2)
 
 
+def test_load_with_measured_settings_is_told(daemon: RunningDaemon) -> None:
+    daemon.add_model("tiny")
+    with daemon.start().client() as client:
+        client.tune("tiny", remember=EngineSettings(batch_tokens=64))
+        list(client.load("tiny"))
+    assert "event=tuned model=tiny batch_tokens=64" in daemon.log
+
+
 def test_trial_load_is_refused_while_the_model_is_in_memory(daemon: RunningDaemon) -> None:
     daemon.add_model("tiny")
     trial = EngineSettings(threads=1)

@@ -74,7 +74,7 @@ EVENTS = frozenset(
     "audit_not_written config_refused config_reloaded connected connection_refused door_failed draft "
     "draining ended foreign_log idle load_failed memory_overdrawn memory_pressure model_evicted "
     "model_left model_loaded no_tray not_kept probe_failed projector quarantined request_given_up "
-    "rpc_failed sealing serving shrunk signature spare_died state_refused tripwire uncaught vetting "
+    "rpc_failed sealing serving shrunk signature spare_died state_refused tripwire tuned uncaught vetting "
     "worker_died worker_hung".split()
 )
 _LEVELS = frozenset(("debug", "info", "warning", "error"))
@@ -160,5 +160,6 @@ def _event(line: str, names: Names) -> dict[str, Any] | None:
 
 
 _LOG_NUMBERS = frozenset(
-    "bytes count degraded ms num_bytes num_deaths num_sessions num_users pid seconds status".split()
+    "batch_tokens bytes count degraded ms num_bytes num_deaths num_sessions num_users pid seconds status "
+    "threads".split()
 )
