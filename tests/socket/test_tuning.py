@@ -47,6 +47,12 @@ def test_trial_load_is_refused_while_the_model_is_in_memory(daemon: RunningDaemo
         list(client.load("tiny", trial=trial))
 
 
+@pytest.mark.parametrize("forget", [True, False])
+def test_tuning_of_no_model_is_refused(daemon: RunningDaemon, forget: bool) -> None:
+    with daemon.start().client() as client, pytest.raises(InvalidRequest, match="name it"):
+        client.tune(forget=forget, remember=None if forget else EngineSettings(threads=1))
+
+
 def test_nothing_is_nothing_to_remember(daemon: RunningDaemon) -> None:
     daemon.add_model("tiny")
     with daemon.start().client() as client, pytest.raises(InvalidRequest, match="nothing to remember"):

@@ -23,6 +23,7 @@ from hob_cli.completing import complete_model
 from hob_cli.connection import Connection
 from hob_cli.options import connection_options
 from hob_cli.render import print_json, print_note, print_table
+from hob_cli.terminal import show_passing
 
 if TYPE_CHECKING:
     from hob_client.client import Client
@@ -67,8 +68,8 @@ def command(
     """
     work = Work(num_streams=streams, num_rounds=rounds, num_prompt_tokens=prompt_tokens, num_tokens=tokens)
     trials: Sequence[EngineSettings | None] = parse_settings(compare) if compare else [None]
+    used = busy.share() if connection.is_here() else None  # before a daemon of ours is at work
     with connection.client(connection.begin()) as client:
-        used = busy.share() if connection.is_here() else None
         found = _measure(client, model, work, trials)
     if connection.as_json:
         print_json(_record(model, work, found, used))
@@ -93,8 +94,11 @@ def _measure(
                 if trial is not None:
                     load_trial(client, model, trial)
                 part = Work(**{**asdict(work), "num_rounds": num_rounds})
-                found[describe(trial)] += Measuring(client, model, part).rounds()
+                for num_streams, measured in Measuring(client, model, part).rounds():
+                    show_passing(f"{describe(trial)}: {num_streams} at once is measured")
+                    found[describe(trial)].append((num_streams, measured))
     finally:
+        show_passing("")
         if trials != [None]:
             client.unload(model)
     return {label: speeds(rounds) for label, rounds in found.items()}

@@ -62,6 +62,8 @@ def command(
     """
     if not model and not show:
         raise InvalidRequest("name the model, or say --show to see what is remembered of all of them")
+    looks = connection.is_here() and not (show or forget)
+    used = busy.share() if looks else None  # before a daemon of ours is at work
     with connection.client(connection.begin()) as client:
         if show or forget:
             _print(connection, client.tune(model, forget=forget))
@@ -72,7 +74,6 @@ def command(
             num_prompt_tokens=prompt_tokens,
             num_tokens=tokens,
         )
-        used = busy.share() if connection.is_here() else None
         print_note(f"this takes the model out of memory several times; {busy.sentence(used)}")
         best = _search(connection, client, model, work)
         remembers = not dry_run and (anyway or not busy.is_busy(used))

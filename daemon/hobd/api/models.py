@@ -21,7 +21,7 @@ from hobd.broker.appraisal import Appraisal, Appraiser
 from hobd.broker.broker import Broker
 from hobd.broker.forgetting import forget
 from hobd.door.policy import Grants
-from hobd.errors import ModelUnusable, NotPermitted
+from hobd.errors import InvalidRequest, ModelUnusable, NotPermitted
 from hobd.store.catalog import Entry
 
 
@@ -157,8 +157,11 @@ class ModelService(ModelServiceBase):
     @rpc
     async def TuneModel(self, call: Call[pb.TuneModelRequest, pb.TuneModelResponse]) -> None:
         request, told = call.request, pb.TuneModelResponse(fixed=sorted(self._tuning.fixed))
+        changes = request.forget or request.HasField("remember")
+        if changes and not request.model:
+            raise InvalidRequest("a tuning is of one model; name it")
         entries = [self._broker.resolve(request.model)] if request.model else self._broker.catalog.entries()
-        if request.forget or request.HasField("remember"):
+        if changes:
             settings = tuning.settings_of(request.remember)
             with self._gate.managed(call, request.model) as entry:
                 self._tuning.forget(entry) if request.forget else self._tuning.remember(entry, settings)
