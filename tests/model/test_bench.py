@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from hob_client import Client
-from hob_client.models import EngineSettings
+from hob_client.models import EngineSettings, Tunings
 
 from tests.daemon import RunningDaemon
 from tests.tiny_model import Shape, write_tiny_model
@@ -72,8 +73,8 @@ def test_tune_leaves_alone_what_the_configuration_says(daemon: RunningDaemon) ->
     assert told.returncode == 0, told.stderr
     assert json.loads(told.stdout)["best"] == {"threads": 0, "batch_tokens": 0, "kv_type": ""}
     assert "engine.threads is set by the configuration" in told.stderr
-    shown = json.loads(hob(daemon, "--json", "tune", "--show").stdout)
-    assert shown == {"tunings": [], "fixed": ["batch_tokens", "kv_type", "threads"]}
+    with daemon.client() as client:
+        assert client.tune() == Tunings(tunings=(), fixed=("batch_tokens", "kv_type", "threads"))
 
 
 def test_tune_goes_past_settings_with_which_the_model_does_not_load(
@@ -90,8 +91,8 @@ def test_tune_remembers_what_it_shows_and_forgets_it(daemon: RunningDaemon) -> N
     daemon.start("--set", "engine.batch_tokens=64")
     told = hob(daemon, "--json", "tune", "tiny", "--anyway", *SMALL)
     best = json.loads(told.stdout)["best"]
-    shown = json.loads(hob(daemon, "--json", "tune", "--show", "tiny").stdout)["tunings"]
-    assert [each["settings"] for each in shown] == ([best] if any(best.values()) else [])
-    assert hob(daemon, "tune", "--forget", "tiny").returncode == 0
     with daemon.client() as client:
+        shown = [asdict(tuning.settings) for tuning in client.tune("tiny").tunings]
+        assert shown == ([best] if any(best.values()) else [])
+        assert hob(daemon, "tune", "--forget", "tiny").returncode == 0
         assert client.tune().tunings == ()
