@@ -35,14 +35,18 @@ COMMANDS = {
     "pull": "Fetch a model from a network.",
     "import": "Take over models that are on this machine already.",
     "load": "Bring a model into memory.",
+    "bench": "Measure how fast a model reads prompts and writes answers.",
+    "tune": "Find the settings that make a model fastest here, and remember them.",
     "pin": "Keep a model from being evicted.",
     "unpin": "Let a pinned model go again.",
     "forget": "Drop what is kept of your prompts.",
     "stop": "Take models out of memory, or end the daemon.",
     "status": "Show how the daemon is.",
     "doctor": "Look for what is wrong, and say what mends it.",
+    "bug-report": "Gather what a report of a fault needs, and show it.",
     "service": "Run hob as a service that starts with your session.",
     "events": "Follow what happens in the daemon.",
+    "link": "Keep daemons on other machines within reach.",
     "door": "Open doors for other programs and users.",
     "attest": "Show that the walls stand, by trying them.",
     "wires": "List what could touch a network.",
@@ -72,7 +76,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"hob_cli.commands.{cmd_name}").command
+        command: click.Command = import_module(f"hob_cli.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(
@@ -139,6 +143,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return exits.READER_GONE
     except Exception as error:
         return _admit(error, as_json=connection.as_json)
+    finally:
+        connection.close()
 
 
 class _Usage(HobError):

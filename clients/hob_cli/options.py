@@ -21,6 +21,11 @@ def _set_socket(context: click.Context, parameter: click.Parameter, value: str |
         context.ensure_object(Connection).socket = value
 
 
+def _set_host(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.ensure_object(Connection).host = value
+
+
 def _set_no_start(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
         context.ensure_object(Connection).start = False
@@ -46,6 +51,13 @@ def _loras(context: click.Context, parameter: click.Parameter, said: tuple[str, 
 _CONNECTION = (
     click.option(
         "--socket", metavar="PATH", expose_value=False, callback=_set_socket, help="The daemon's socket."
+    ),
+    click.option(
+        "--host",
+        metavar="HOST",
+        expose_value=False,
+        callback=_set_host,
+        help="A daemon elsewhere: ssh://[USER@]BOX[:PORT][/SOCKET], or a link's name.",
     ),
     click.option(
         "--no-start", is_flag=True, expose_value=False, callback=_set_no_start, help="Never start a daemon."
@@ -105,7 +117,7 @@ _PARAMETERS = (
 
 
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--socket, --no-start and --json: before the command's name or after it."""
+    """--socket, --host, --no-start and --json: before the command's name or after it."""
     return _apply(_CONNECTION, command)
 
 

@@ -22,6 +22,13 @@ def visible(text: str) -> str:
     return text.translate(_VISIBLE)
 
 
+def show_passing(text: str) -> None:
+    """A line on stderr that the next one takes the place of; nothing where stderr is no terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{visible(text)}")
+        sys.stderr.flush()
+
+
 _DIM, _BRIGHT = "\x1b[2m", "\x1b[22m"
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hob_client.errors import HobError as HobError
     from hob_client.events import Answer as Answer
     from hob_client.events import Event as Event
+    from hob_client.models import EngineSettings as EngineSettings
     from hob_client.parameters import Parameters as Parameters
     from hob_client.requests import Message as Message
     from hob_client.tools import Tool as Tool
@@ -30,6 +31,7 @@ _HOMES = {
     "HobError": "hob_client.errors",
     "Answer": "hob_client.events",
     "Event": "hob_client.events",
+    "EngineSettings": "hob_client.models",
     "Parameters": "hob_client.parameters",
     "Message": "hob_client.requests",
     "Embeddings": "hob_client.values",

@@ -15,11 +15,11 @@ from typing import Any, Self
 
 import grpc
 
-from hob_client import launch, socket_path
 from hob_client.channel import Link, open_async_link
 from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Event
 from hob_client.reading import read, read_event
+from hob_client.remote.reach import Reach, reach
 
 Rpc = Callable[[Link], Any]
 
@@ -29,17 +29,18 @@ class AsyncCalls:
 
     def __init__(
         self,
-        socket: Path | str | None = None,
+        socket: Path | str | Reach | None = None,
         *,
         start: bool = True,
         wait_seconds: float = 0.0,
         timeout: float | None = None,
     ) -> None:
-        self._path = socket_path.resolve(socket)
+        self._reach = reach(socket)
+        self._is_shared = self._reach is socket  # whoever made it closes it
         self._start = start
         self._wait_seconds = wait_seconds
         self._timeout = timeout
-        self._link = open_async_link(self._path)
+        self._link = open_async_link(self._reach.path)
         self._reviving = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -53,6 +54,8 @@ class AsyncCalls:
     async def close(self) -> None:
         """End every call under way, then the connection."""
         await self._link.channel.close()
+        if not self._is_shared:
+            await asyncio.to_thread(self._reach.close)
 
     async def _events(self, rpc: Rpc, request: Any) -> AsyncGenerator[Event, None]:
         async with aclosing(self._stream(rpc, request)) as messages:
@@ -94,7 +97,7 @@ class AsyncCalls:
                 has_answered = True
                 yield message
         except grpc.RpcError as error:
-            raise from_rpc(error, socket=self._path, has_answered=has_answered) from None
+            raise from_rpc(error, socket=self._reach.name, has_answered=has_answered) from None
         finally:
             call.cancel()
 
@@ -111,14 +114,14 @@ class AsyncCalls:
         try:
             return await rpc(link)(request, timeout=self._timeout)
         except grpc.RpcError as error:
-            raise from_rpc(error, socket=self._path) from None
+            raise from_rpc(error, socket=self._reach.name) from None
 
     async def _revive(self, dead: Link) -> None:
         """See to it that somebody listens, and connect anew, unless another task just did."""
         async with self._reviving:
             if self._link is dead:
                 await asyncio.to_thread(
-                    launch.ensure, self._path, start=self._start, wait_seconds=self._wait_seconds
+                    self._reach.ensure, start=self._start, wait_seconds=self._wait_seconds
                 )
-                self._link = open_async_link(self._path)
+                self._link = open_async_link(self._reach.path)
                 await dead.channel.close()

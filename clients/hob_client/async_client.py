@@ -15,10 +15,29 @@ from hob.v1 import daemon_pb2, inference_pb2, models_pb2
 from hob_client.async_calls import AsyncCalls
 from hob_client.door_calls import AsyncDoorCalls
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
-from hob_client.models import Model, ModelDetails, Plan, Released, Resident, Unloaded, Verified
+from hob_client.models import (
+    EngineSettings,
+    Model,
+    ModelDetails,
+    Plan,
+    Released,
+    Resident,
+    Tunings,
+    Unloaded,
+    Verified,
+)
 from hob_client.parameters import Options, Parameters
 from hob_client.reading import read, read_details
-from hob_client.requests import ChatParameters, Message, chat_request, check_text, generate_request, token_ids
+from hob_client.requests import (
+    ChatParameters,
+    Message,
+    chat_request,
+    check_text,
+    generate_request,
+    load_request,
+    token_ids,
+    tune_request,
+)
 from hob_client.states import Attestation, Drained, Forgotten, Happening, Privacy, Status, Wires
 from hob_client.texts import EmbeddingsBuilder, EmbedOptions, embed_request, infill_request, rerank_request
 from hob_client.tools import Talk
@@ -163,10 +182,15 @@ class AsyncClient(AsyncCalls):
         return plans[0]
 
     def load(
-        self, model: str, *, pin: bool = False, keep_alive_seconds: int | None = None
+        self,
+        model: str,
+        *,
+        pin: bool = False,
+        keep_alive_seconds: int | None = None,
+        trial: EngineSettings | None = None,
     ) -> AsyncGenerator[Progress | Resident, None]:
-        """Bring a model into memory; the Resident comes last."""
-        request = models_pb2.LoadModelRequest(model=model, pin=pin, keep_alive_seconds=keep_alive_seconds)
+        """Bring a model into memory; the Resident comes last. `trial`: with these settings, this once."""
+        request = load_request(model, pin, keep_alive_seconds, trial)
         return self._kinds(lambda link: link.models.LoadModel, request)
 
     async def unload(self, model: str, *, force: bool = False) -> Unloaded:
@@ -180,6 +204,14 @@ class AsyncClient(AsyncCalls):
         request = models_pb2.ForgetCacheRequest(model=model, cache_domain=cache_domain)
         forgotten: Forgotten = read(await self._call(lambda link: link.models.ForgetCache, request))
         return forgotten
+
+    async def tune(
+        self, model: str = "", *, remember: EngineSettings | None = None, forget: bool = False
+    ) -> Tunings:
+        """What was measured to suit models here; remembers or forgets it for one."""
+        request = tune_request(model, remember, forget)
+        told: Tunings = read(await self._call(lambda link: link.models.TuneModel, request))
+        return told
 
     async def pin(self, model: str, pinned: bool = True) -> None:
         """Keep a model from being evicted, or let it go."""

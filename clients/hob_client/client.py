@@ -15,10 +15,29 @@ from hob.v1 import daemon_pb2, inference_pb2, models_pb2
 from hob_client.calls import Calls
 from hob_client.door_calls import DoorCalls
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
-from hob_client.models import Model, ModelDetails, Plan, Released, Resident, Unloaded, Verified
+from hob_client.models import (
+    EngineSettings,
+    Model,
+    ModelDetails,
+    Plan,
+    Released,
+    Resident,
+    Tunings,
+    Unloaded,
+    Verified,
+)
 from hob_client.parameters import Options, Parameters
 from hob_client.reading import read, read_details
-from hob_client.requests import ChatParameters, Message, chat_request, check_text, generate_request, token_ids
+from hob_client.requests import (
+    ChatParameters,
+    Message,
+    chat_request,
+    check_text,
+    generate_request,
+    load_request,
+    token_ids,
+    tune_request,
+)
 from hob_client.states import Attestation, Drained, Forgotten, Happening, Privacy, Status, Wires
 from hob_client.texts import EmbeddingsBuilder, EmbedOptions, embed_request, infill_request, rerank_request
 from hob_client.tools import Talk
@@ -28,6 +47,8 @@ from hob_client.values import Embedding, Embeddings, Ranking, Receipt, RenderedP
 class Client(Calls):
     """A connection to the daemon of one socket. Threads may share it.
 
+    `socket`: a path, or `ssh://user@box` for a daemon elsewhere, reached through your own ssh. Unsaid, it is
+    `$HOB_SOCKET`, `$HOB_HOST` or the user's own.
     `start`: launch a daemon when none answers; else wait `wait_seconds` for one. `timeout`: seconds that
     any call may take. Methods raise the errors of hob_client.errors and nothing else.
     """
@@ -159,10 +180,15 @@ class Client(Calls):
         return plans[0]
 
     def load(
-        self, model: str, *, pin: bool = False, keep_alive_seconds: int | None = None
+        self,
+        model: str,
+        *,
+        pin: bool = False,
+        keep_alive_seconds: int | None = None,
+        trial: EngineSettings | None = None,
     ) -> Generator[Progress | Resident, None, None]:
-        """Bring a model into memory; the Resident comes last."""
-        request = models_pb2.LoadModelRequest(model=model, pin=pin, keep_alive_seconds=keep_alive_seconds)
+        """Bring a model into memory; the Resident comes last. `trial`: with these settings, this once."""
+        request = load_request(model, pin, keep_alive_seconds, trial)
         return self._kinds(lambda link: link.models.LoadModel, request)
 
     def unload(self, model: str, *, force: bool = False) -> Unloaded:
@@ -176,6 +202,14 @@ class Client(Calls):
         request = models_pb2.ForgetCacheRequest(model=model, cache_domain=cache_domain)
         forgotten: Forgotten = read(self._call(lambda link: link.models.ForgetCache, request))
         return forgotten
+
+    def tune(
+        self, model: str = "", *, remember: EngineSettings | None = None, forget: bool = False
+    ) -> Tunings:
+        """What was measured to suit models here; remembers or forgets it for one."""
+        request = tune_request(model, remember, forget)
+        told: Tunings = read(self._call(lambda link: link.models.TuneModel, request))
+        return told
 
     def pin(self, model: str, pinned: bool = True) -> None:
         """Keep a model from being evicted, or let it go."""

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from hob.address import state_dir
 
-from hob_client import service
+from hob_client import service, socket_path
 from hob_client.errors import DaemonStartFailed, DaemonUnreachable, NotPermitted
 
 START_TIMEOUT_SECONDS = 30.0
@@ -89,6 +89,8 @@ def start_daemon(path: str, *, preload: str | None = None) -> OnItsWay:
 
     `preload`: a model to load at once; "": the default. A service loads it when it is asked.
     """
+    if name := socket_path.link_at(path):  # a daemon here would take the place of the other machine's
+        raise DaemonUnreachable(f"the link {name} is down; `hob link up {name}` brings it up")
     if service.serves(path):
         return service.start()
     ready, told = os.pipe()

@@ -22,6 +22,30 @@ class Adapter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """How a model is run. 0 and "": as it would be anyway."""
+
+    threads: int = 0
+    batch_tokens: int = 0
+    kv_type: str = ""  # f16 or q8_0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What was measured to suit a model on the daemon's machine."""
+
+    model: str
+    settings: EngineSettings
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunings:
+    tunings: tuple[Tuning, ...]
+    fixed: tuple[str, ...]  # of [engine]: what the configuration says, which no tuning changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     name: str
     aliases: tuple[str, ...]

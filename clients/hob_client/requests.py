@@ -6,11 +6,14 @@ Must never put text of a prompt into an error. Called by client.py and async_cli
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, NotRequired, TypedDict
 
 from hob.v1 import inference_pb2 as pb
+from hob.v1 import models_pb2
 
 from hob_client.errors import InvalidRequest
+from hob_client.models import EngineSettings
 from hob_client.parameters import Parameters, build_parts
 from hob_client.tools import Talk, build_calls, build_talk
 from hob_client.values import Media, ToolCall
@@ -67,6 +70,22 @@ def token_ids(ids: Sequence[int]) -> pb.TokenIds:
     except (TypeError, ValueError):
         fault = f"the tokens must be {len(ids)} whole numbers from 0 to {2**32 - 1}; at least one is not"
     raise InvalidRequest(fault)
+
+
+def load_request(
+    model: str, pin: bool, keep_alive_seconds: int | None, trial: EngineSettings | None
+) -> models_pb2.LoadModelRequest:
+    request = models_pb2.LoadModelRequest(model=model, pin=pin, keep_alive_seconds=keep_alive_seconds)
+    if trial is not None:
+        request.trial.CopyFrom(models_pb2.EngineSettings(**asdict(trial)))
+    return request
+
+
+def tune_request(model: str, remember: EngineSettings | None, forget: bool) -> models_pb2.TuneModelRequest:
+    request = models_pb2.TuneModelRequest(model=model, forget=forget)
+    if remember is not None:
+        request.remember.CopyFrom(models_pb2.EngineSettings(**asdict(remember)))
+    return request
 
 
 def check_text(what: str, text: Any) -> None:

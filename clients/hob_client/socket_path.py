@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hob.address import MAX_SOCKET_PATH_BYTES, socket_path
+from hob.address import MAX_SOCKET_PATH_BYTES, runtime_dir, socket_path
 
 from hob_client.errors import InvalidRequest, NotPermitted
 
@@ -27,7 +27,7 @@ def resolve(socket: Path | str | None) -> str:
             "name a shorter one"
         )
     if socket is None and "HOB_SOCKET" not in os.environ:
-        _check_owner(path)
+        check_owner(path)
     return path
 
 
@@ -37,7 +37,13 @@ def target(path: str) -> str:
     return f"unix:{encoded}"
 
 
-def _check_owner(path: str) -> None:
+def link_at(path: str) -> str | None:
+    """The name of the link to another machine whose socket this is; see remote/links.py."""
+    folder = Path(os.path.abspath(path)).parent
+    return folder.name if folder.parent == runtime_dir() / "links" else None
+
+
+def check_owner(path: str) -> None:
     """The default place may be below /tmp, where somebody else could wait for our prompts first."""
     try:
         owner = os.lstat(os.path.dirname(path)).st_uid

@@ -30,6 +30,7 @@ from hobd.broker.loading import Loading
 from hobd.broker.needs import Needs
 from hobd.broker.supervisor import PythonSpawner
 from hobd.broker.trips import Trips
+from hobd.broker.tuning import Tuning
 from hobd.broker.vault import Vault
 from hobd.broker.yielding import Yielding
 from hobd.config import RELOADABLE, Config, changed_keys, config_file, to_toml
@@ -42,12 +43,13 @@ from hobd.pressure import watch
 from hobd.pressure.devices import DeviceWatch
 from hobd.sandbox import enter
 from hobd.sandbox.failure import SandboxError
-from hobd.starting import Starter, load_config, offline_decided_by, parse
+from hobd.starting import Starter, fixed_engine, load_config, offline_decided_by, parse
 from hobd.store.catalog import Catalog
 from hobd.store.digest import DigestMemory
 from hobd.store.pins import Pins
 from hobd.store.quarantine import Quarantine
 from hobd.store.quirks import Quirks
+from hobd.store.tunings import Tunings
 
 if TYPE_CHECKING:
     from hobd.api.doors import Reloaded
@@ -121,6 +123,7 @@ class _Daemon:
         self._admission = _admission(address.state_dir())
         self._ending = asyncio.Event()
         self._offline_decided_by = offline_decided_by(arguments)
+        self._tuning = Tuning(Tunings(address.state_dir() / "tunings.json"), fixed_engine(arguments))
         self._reloads: set[asyncio.Task[None]] = set()
         #: For all parts that have something to tell: it holds no content, whatever happens.
         self._audit: Audit = NoAudit()
@@ -189,13 +192,14 @@ class _Daemon:
             admission=self._admission,
             vault=Vault(self._config.memory.pool_mb * 1_000_000),
             appraiser=self._appraiser,
+            tuning=self._tuning,
             trips=Trips(security.tripwire, self._admission.quarantine, hears=security.sandbox != "none"),
         )
         return Broker(
             config=self._config,
             catalog=Catalog(self._config.models.directory()),
             loading=loading,
-            needs=Needs(self._appraiser),
+            needs=Needs(self._appraiser, self._tuning),
             budget=self._appraiser.budget(self._config),
             yielding=Yielding(self._watch()),
             audit=self._audit,
@@ -272,6 +276,7 @@ class _Daemon:
 
         config = load_config(self._arguments)
         self._offline_decided_by = offline_decided_by(self._arguments)
+        self._tuning.fixed = fixed_engine(self._arguments)
         changed = changed_keys(self._config, config)
         waiting = [key for key in changed if key not in RELOADABLE]
         self._config = config

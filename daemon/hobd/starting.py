@@ -56,6 +56,16 @@ def offline_decided_by(arguments: argparse.Namespace) -> str:
     return decided_by("network.offline", config_file(arguments.config), os.environ, arguments.set)
 
 
+def fixed_engine(arguments: argparse.Namespace) -> dict[str, str]:
+    """Which settings of the engine somebody made, and where: a tuning leaves those alone."""
+    path = config_file(arguments.config)
+    places = {
+        name: decided_by(f"engine.{name}", path, os.environ, arguments.set)
+        for name in ("threads", "batch_tokens", "kv_type")
+    }
+    return {name: where for name, where in places.items() if where != "default"}
+
+
 def parse(argv: list[str]) -> argparse.Namespace:
     """Ends the process with status 2 for what it does not know."""
     parser = argparse.ArgumentParser(

@@ -240,6 +240,9 @@ class _Models(ModelServiceBase):
     async def ForgetCache(self, stream: Any) -> None:
         await self._daemon.answer(stream, models_pb2.ForgetCacheResponse(num_prefixes=2, freed_bytes=7 << 20))
 
+    async def TuneModel(self, stream: Any) -> None:
+        await self._daemon.answer(stream, models_pb2.TuneModelResponse())
+
     async def PinModel(self, stream: Any) -> None:
         await self._daemon.answer(stream, models_pb2.PinModelResponse())
 

@@ -90,7 +90,7 @@ def usage(connection: Connection, folder: Path | None) -> None:
 
 
 def _lines(connection: Connection, folder: Path | None) -> Iterator[str]:
-    folder = folder or address.audit_dir(Path(connection.path()))
+    folder = folder or address.audit_dir(Path(connection.path_here()))
     try:
         yield from audit.read(folder)
     except OSError as error:

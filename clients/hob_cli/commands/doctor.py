@@ -36,7 +36,7 @@ def command(connection: Connection) -> None:
 
     Changes nothing and starts no daemon.
     """
-    found = judge(_gather(connection))
+    found = judge(gather(connection))
     if connection.as_json:
         print_json({"findings": [record(finding) for finding in found]})
     else:
@@ -53,8 +53,8 @@ def _print(finding: Finding) -> None:
     print(visible(f"       {finding.fix}"))
 
 
-def _gather(connection: Connection) -> Evidence:
-    door = Path(connection.path())
+def gather(connection: Connection) -> Evidence:
+    door = Path(connection.path_here())
     facts: dict[str, Any] = {
         **evidence.of_machine(),
         **evidence.of_engine(),

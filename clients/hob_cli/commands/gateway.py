@@ -28,8 +28,9 @@ def hand_over(connection: Connection, arguments: tuple[str, ...]) -> NoReturn:
     """Puts the gateway's program in the place of this one."""
     if find_spec("hob_gateway") is None or find_spec("starlette") is None:
         raise NotSupported("the gateway is not installed; install it with `pip install 'hob[gateway]'`")
+    connection.require_here()
     # A later --socket wins.
-    before = ["--socket", connection.path()] if connection.socket else []
+    before = ["--socket", connection.path_here()] if connection.socket else []
     before += [] if connection.start else ["--no-start"]
     before += ["--json"] if connection.as_json else []
     sys.stdout.flush()

@@ -11,7 +11,7 @@ import functools
 from hob.v1 import models_pb2 as pb
 from hob.v1.models_grpc import ModelServiceBase
 
-from hobd.api import convert, render, render_memory
+from hobd.api import convert, render, render_memory, tuning
 from hobd.api.gate import Gate
 from hobd.api.host import Call, rpc
 from hobd.api.render_admission import admission as render_admission
@@ -21,7 +21,7 @@ from hobd.broker.appraisal import Appraisal, Appraiser
 from hobd.broker.broker import Broker
 from hobd.broker.forgetting import forget
 from hobd.door.policy import Grants
-from hobd.errors import ModelUnusable, NotPermitted
+from hobd.errors import InvalidRequest, ModelUnusable, NotPermitted
 from hobd.store.catalog import Entry
 
 
@@ -31,6 +31,7 @@ class ModelService(ModelServiceBase):
         self._gate = gate
         self._appraiser = appraiser
         self._admission = admission
+        self._tuning = broker.loading.tuning
 
     @rpc
     async def ListModels(self, call: Call[pb.ListModelsRequest, pb.ListModelsResponse]) -> None:
@@ -72,8 +73,12 @@ class ModelService(ModelServiceBase):
     @rpc
     async def LoadModel(self, call: Call[pb.LoadModelRequest, pb.LoadModelResponse]) -> None:
         if not call.request.dry_run:
+            trial = tuning.settings_of(call.request.trial)
+            if trial.named() and not call.grants.is_owner:
+                raise NotPermitted("only the owner's door may load a model for a trial")
             with self._gate.managed(call, call.request.model) as entry:
-                await self._load(entry, call)
+                with self._tuning.trial(entry, trial, is_resident=self._is_there(entry)):
+                    await self._load(entry, call)
             return
         entry = self._gate.entry(call.grants, call.request.model)
         plan = self._plan(entry, await self._appraise(entry), call.grants)
@@ -104,7 +109,10 @@ class ModelService(ModelServiceBase):
     async def _appraise(self, entry: Entry) -> Appraisal:
         """Raises ModelUnusable."""
         return await asyncio.to_thread(
-            self._appraiser.appraise, entry, self._broker.catalog, self._broker.config
+            self._appraiser.appraise,
+            entry,
+            self._broker.catalog,
+            self._tuning.apply(entry, self._broker.config),
         )
 
     def _plan(self, entry: Entry, appraisal: Appraisal, grants: Grants) -> pb.Plan:
@@ -145,6 +153,25 @@ class ModelService(ModelServiceBase):
         entry = self._broker.resolve(call.request.model)
         reasons = await asyncio.to_thread(examining.release, self._admission, entry, self._broker.catalog)
         await call.send(pb.ReleaseModelResponse(reasons=reasons))
+
+    @rpc
+    async def TuneModel(self, call: Call[pb.TuneModelRequest, pb.TuneModelResponse]) -> None:
+        request, told = call.request, pb.TuneModelResponse(fixed=sorted(self._tuning.fixed))
+        changes = request.forget or request.HasField("remember")
+        if changes and not request.model:
+            raise InvalidRequest("a tuning is of one model; name it")
+        entries = [self._broker.resolve(request.model)] if request.model else self._broker.catalog.entries()
+        if changes:
+            settings = tuning.settings_of(request.remember)
+            with self._gate.managed(call, request.model) as entry:
+                self._tuning.forget(entry) if request.forget else self._tuning.remember(entry, settings)
+        for entry in entries:
+            if (tuned := self._tuning.of(entry)) is not None:
+                told.tunings.append(tuning.tuning(entry.name, tuned))
+        await call.send(told)
+
+    def _is_there(self, entry: Entry) -> bool:
+        return any(resident.model == entry.name for resident in self._broker.tenancy.residents)
 
     @rpc
     async def ForgetCache(self, call: Call[pb.ForgetCacheRequest, pb.ForgetCacheResponse]) -> None:

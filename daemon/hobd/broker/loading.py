@@ -19,6 +19,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
@@ -35,8 +36,9 @@ from hobd.broker.seal import Binding
 from hobd.broker.spare import SpareWorker
 from hobd.broker.supervisor import Spawner, WorkerProcess, describe_exit
 from hobd.broker.trips import Trips
+from hobd.broker.tuning import Tuning
 from hobd.broker.vault import Vault
-from hobd.config import Config
+from hobd.config import Config, Engine
 from hobd.store.catalog import Entry
 from hobd.store.override import read_override
 from hobd.store.quirks import Quirks
@@ -68,7 +70,9 @@ class Loading:
         vault: Vault,
         appraiser: Appraiser,
         trips: Trips | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
+        self.tuning = tuning or Tuning()
         self.trips = trips or Trips()
         self.spare = SpareWorker(spawner)
         self.vault = vault
@@ -83,6 +87,10 @@ class Loading:
     async def load(self, entry: Entry, draft: Draft, config: Config, progress: Progress) -> Resident:
         """A resident that answers. Raises ModelUnusable, OutOfMemory or WorkerCrashed."""
         began = time.monotonic()
+        tuned = self.tuning.apply(entry, config)
+        if tuned is not config:
+            log.event("tuned", model=entry.name, **_differences(config.engine, tuned.engine))
+        config = tuned
         with contextlib.ExitStack() as stack, self._at_work():
             files = await open_files(entry, draft, config, self._admission, progress, stack)
             plan = await asyncio.to_thread(
@@ -294,3 +302,9 @@ def _binding(resident: Resident, settings: m.Load) -> Binding:
         layout=f"{settings.context_tokens},{settings.kv_cells},{settings.num_lanes},{settings.degraded},"
         f"{settings.kv_type}",
     )
+
+
+def _differences(usual: Engine, tuned: Engine) -> dict[str, Any]:
+    """The settings that a trial or a tuning changed."""
+    before, after = msgspec.structs.asdict(usual), msgspec.structs.asdict(tuned)
+    return {name: value for name, value in after.items() if value != before[name]}

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from hobd.broker.account import RAM, Account, Line, Purpose
 from hobd.broker.draft import find_draft
+from hobd.broker.tuning import Tuning
 from hobd.config import Config
 from hobd.errors import ModelUnusable
 from hobd.store.catalog import Catalog, Entry
@@ -33,12 +34,14 @@ class Estimator(Protocol):
 class Needs:
     """Accounts by model, as long as nothing that they depend on changes."""
 
-    def __init__(self, estimator: Estimator) -> None:
+    def __init__(self, estimator: Estimator, tuning: Tuning | None = None) -> None:
         self._estimator = estimator
+        self._tuning = tuning or Tuning()
         self._known: dict[str, tuple[_Signature, Account]] = {}
 
     async def of(self, entry: Entry, catalog: Catalog, config: Config) -> Account:
         """Raises OutOfMemory if it will not fit whoever leaves."""
+        config = self._tuning.apply(entry, config)
         signature = (config, tuple(_identities(entry, catalog)))
         known = self._known.get(entry.name)
         if known is not None and known[0] == signature:

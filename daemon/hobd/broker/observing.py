@@ -68,6 +68,29 @@ def socket_inodes(home: Path) -> set[int]:
 
 def running_modules(name: str, proc: Path = PROC) -> Iterator[int]:
     """Processes of this user that Python runs with `-m name`, as their command lines say."""
+    for pid, words in _command_lines(proc):
+        if any(pair == (b"-m", name.encode()) for pair in pairwise(words)):
+            yield pid
+
+
+def running_named(name: str, proc: Path = PROC) -> Iterator[int]:
+    """Shells of this user that run a script by that name (`sh -c SCRIPT NAME`), less their forks."""
+    for pid, words in _command_lines(proc):
+        if words[1:2] == [b"-c"] and words[3:4] == [name.encode()] and not _is_fork(pid, name, proc):
+            yield pid
+
+
+def _is_fork(pid: int, name: str, proc: Path) -> bool:
+    """Whether its parent has that name too: a shell's subshell looks like the shell."""
+    try:
+        parent = _fields(proc / str(pid) / "status").get("PPid", "").strip()
+        return name.encode() in (proc / parent / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _command_lines(proc: Path) -> Iterator[tuple[int, list[bytes]]]:
+    """Of each process of this user."""
     for home in proc.iterdir():
         if not home.name.isdecimal():
             continue
@@ -76,8 +99,8 @@ def running_modules(name: str, proc: Path = PROC) -> Iterator[int]:
             is_ours = home.stat().st_uid == os.getuid()
         except OSError:
             continue  # it has just ended
-        if is_ours and any(pair == (b"-m", name.encode()) for pair in pairwise(words)):
-            yield int(home.name)
+        if is_ours:
+            yield int(home.name), words
 
 
 def swapped_kb(home: Path) -> int:

@@ -103,6 +103,12 @@ def _of_files(config: Config, journal: Path) -> Iterator[DataPlace]:
         is_on_disk=True,
     )
     yield DataPlace(
+        data="measured_settings_of_models",
+        place=f"{state / 'tunings.json'}: names and numbers",
+        lasts="until `hob tune --forget`",
+        is_on_disk=True,
+    )
+    yield DataPlace(
         data="models_first_used_and_quarantined",
         place=f"{state / 'pins.json'} and {state / 'quarantine.json'}: names and digests",
         lasts="until you accept another file, or release it",

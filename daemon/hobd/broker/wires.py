@@ -63,6 +63,7 @@ PACKAGES = (
         reaches="the host that `hob pull` names, and where that sends it by https; it asks the switch",
     ),
 )
+_TUNNEL = "hob-tunnel"  # what clients call the process that guards an ssh of theirs
 #: Each is a program that the user runs, with the user's rights; none is a part of the daemon.
 LAYERS = (
     Layer(
@@ -70,7 +71,6 @@ LAYERS = (
         program="hob-update-check",
         reaches="one host; it is told the family of your system and hob's version, and nothing else",
     ),
-    Layer(name="remote_link", program="hob-link", reaches="machines that you name, over ssh"),
     Layer(name="agent_tools", program="hob", reaches="what the commands reach that you allow (`hob tools`)"),
     Layer(name="mcp_servers", program="hob", reaches="what the servers reach that you name (`hob tools`)"),
     Layer(name="editors", program="hob-lsp", reaches="nothing: an editor talks to it over pipes"),
@@ -81,7 +81,8 @@ LAYERS = (
 def wires(config: Config, pid: int, bin_dir: Path | None = None) -> list[Wire]:
     """The daemon itself first. `bin_dir`: where hob's programs are installed."""
     folder = bin_dir or Path(sys.executable).parent
-    found = [_daemon(pid), _workers(), *(_package(package) for package in PACKAGES)]
+    packages = (_package(package) for package in PACKAGES)
+    found = [_daemon(pid), _workers(), *packages, _remote_link()]
     return found + [_layer(layer, folder, config) for layer in LAYERS]
 
 
@@ -130,6 +131,16 @@ def _package(package: Package, proc: Path = observing.PROC) -> Wire:
     running = sorted(observing.running_modules(package.module, proc))
     told = ", ".join(f"process {pid} runs it" for pid in running) or "no process of yours runs it"
     return Wire(name=name, state="on" if running else "off", reaches=reaches, evidence=told)
+
+
+def _remote_link(proc: Path = observing.PROC) -> Wire:
+    """On while ssh runs for hob: for a link that is kept, or for one command with --host."""
+    reaches = "machines that you name, over your own ssh; each dial asks the switch"
+    running = sorted(observing.running_named(_TUNNEL, proc))
+    told = (
+        ", ".join(f"process {pid} holds a tunnel" for pid in running) or "no process of yours holds a tunnel"
+    )
+    return Wire(name="remote_link", state="on" if running else "off", reaches=reaches, evidence=told)
 
 
 def _layer(layer: Layer, folder: Path, config: Config) -> Wire:

@@ -48,6 +48,7 @@ RPCS: dict[str, tuple[Operation, ...]] = {
     "PinModel": (Operation.MANAGE,),
     "VerifyModel": (Operation.MANAGE,),
     "ReleaseModel": (Operation.OWN,),
+    "TuneModel": (Operation.OWN,),
     "GetStatus": (Operation.OBSERVE,),
     "WatchEvents": (Operation.OBSERVE,),
     "Attest": (Operation.OWN,),  # it names every worker, and each try costs them time

@@ -1,7 +1,7 @@
 """What this machine was found unable to do, remembered across starts of the daemon.
 
 Must survive a missing, damaged or unwritable file: the worst case is finding out again. Used by
-broker/loading.py.
+broker/loading.py; tunings.py asks it for the processor.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Quirks:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._processor = _processor_digest()
+        self._processor = processor_digest()
         self._known = _read(path)
 
     def get(self, engine_build: str) -> str:
@@ -46,7 +46,7 @@ def _read(path: Path) -> dict[str, str]:
         return {}
 
 
-def _processor_digest() -> str:
+def processor_digest() -> str:
     """The processor's features, as far as the system tells; a moved installation must find out anew."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()

@@ -48,6 +48,10 @@ class ModelServiceBase(abc.ABC):
     async def ForgetCache(self, stream: 'grpclib.server.Stream[hob.v1.models_pb2.ForgetCacheRequest, hob.v1.models_pb2.ForgetCacheResponse]') -> None:
         pass
 
+    @abc.abstractmethod
+    async def TuneModel(self, stream: 'grpclib.server.Stream[hob.v1.models_pb2.TuneModelRequest, hob.v1.models_pb2.TuneModelResponse]') -> None:
+        pass
+
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
             '/hob.v1.ModelService/ListModels': grpclib.const.Handler(
@@ -97,6 +101,12 @@ class ModelServiceBase(abc.ABC):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 hob.v1.models_pb2.ForgetCacheRequest,
                 hob.v1.models_pb2.ForgetCacheResponse,
+            ),
+            '/hob.v1.ModelService/TuneModel': grpclib.const.Handler(
+                self.TuneModel,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                hob.v1.models_pb2.TuneModelRequest,
+                hob.v1.models_pb2.TuneModelResponse,
             ),
         }
 
@@ -151,4 +161,10 @@ class ModelServiceStub:
             '/hob.v1.ModelService/ForgetCache',
             hob.v1.models_pb2.ForgetCacheRequest,
             hob.v1.models_pb2.ForgetCacheResponse,
+        )
+        self.TuneModel = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/hob.v1.ModelService/TuneModel',
+            hob.v1.models_pb2.TuneModelRequest,
+            hob.v1.models_pb2.TuneModelResponse,
         )

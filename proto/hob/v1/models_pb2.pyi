@@ -312,16 +312,28 @@ class Facts(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class LoadModelRequest(_message.Message):
-    __slots__ = ("model", "dry_run", "pin", "keep_alive_seconds")
+    __slots__ = ("model", "dry_run", "pin", "keep_alive_seconds", "trial")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     PIN_FIELD_NUMBER: _ClassVar[int]
     KEEP_ALIVE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_FIELD_NUMBER: _ClassVar[int]
     model: str
     dry_run: bool
     pin: bool
     keep_alive_seconds: int
-    def __init__(self, model: _Optional[str] = ..., dry_run: _Optional[bool] = ..., pin: _Optional[bool] = ..., keep_alive_seconds: _Optional[int] = ...) -> None: ...
+    trial: EngineSettings
+    def __init__(self, model: _Optional[str] = ..., dry_run: _Optional[bool] = ..., pin: _Optional[bool] = ..., keep_alive_seconds: _Optional[int] = ..., trial: _Optional[_Union[EngineSettings, _Mapping]] = ...) -> None: ...
+
+class EngineSettings(_message.Message):
+    __slots__ = ("threads", "batch_tokens", "kv_type")
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    KV_TYPE_FIELD_NUMBER: _ClassVar[int]
+    threads: int
+    batch_tokens: int
+    kv_type: str
+    def __init__(self, threads: _Optional[int] = ..., batch_tokens: _Optional[int] = ..., kv_type: _Optional[str] = ...) -> None: ...
 
 class LoadModelResponse(_message.Message):
     __slots__ = ("progress", "loaded", "plan")
@@ -412,3 +424,31 @@ class ForgetCacheResponse(_message.Message):
     num_prefixes: int
     freed_bytes: int
     def __init__(self, num_prefixes: _Optional[int] = ..., freed_bytes: _Optional[int] = ...) -> None: ...
+
+class TuneModelRequest(_message.Message):
+    __slots__ = ("model", "remember", "forget")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REMEMBER_FIELD_NUMBER: _ClassVar[int]
+    FORGET_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    remember: EngineSettings
+    forget: bool
+    def __init__(self, model: _Optional[str] = ..., remember: _Optional[_Union[EngineSettings, _Mapping]] = ..., forget: _Optional[bool] = ...) -> None: ...
+
+class TuneModelResponse(_message.Message):
+    __slots__ = ("tunings", "fixed")
+    TUNINGS_FIELD_NUMBER: _ClassVar[int]
+    FIXED_FIELD_NUMBER: _ClassVar[int]
+    tunings: _containers.RepeatedCompositeFieldContainer[Tuning]
+    fixed: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tunings: _Optional[_Iterable[_Union[Tuning, _Mapping]]] = ..., fixed: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Tuning(_message.Message):
+    __slots__ = ("model", "settings", "at")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    settings: EngineSettings
+    at: _timestamp_pb2.Timestamp
+    def __init__(self, model: _Optional[str] = ..., settings: _Optional[_Union[EngineSettings, _Mapping]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

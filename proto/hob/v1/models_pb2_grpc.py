@@ -76,6 +76,11 @@ class ModelServiceStub:
                 request_serializer=hob_dot_v1_dot_models__pb2.ForgetCacheRequest.SerializeToString,
                 response_deserializer=hob_dot_v1_dot_models__pb2.ForgetCacheResponse.FromString,
                 _registered_method=True)
+        self.TuneModel = channel.unary_unary(
+                '/hob.v1.ModelService/TuneModel',
+                request_serializer=hob_dot_v1_dot_models__pb2.TuneModelRequest.SerializeToString,
+                response_deserializer=hob_dot_v1_dot_models__pb2.TuneModelResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer:
@@ -142,6 +147,14 @@ class ModelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TuneModel(self, request, context):
+        """What was measured to suit a model on this machine: remembers it, forgets it, or tells all of it. Loads
+        nothing; it holds from the model's next load on. For the owner's door alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -184,6 +197,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.ForgetCache,
                     request_deserializer=hob_dot_v1_dot_models__pb2.ForgetCacheRequest.FromString,
                     response_serializer=hob_dot_v1_dot_models__pb2.ForgetCacheResponse.SerializeToString,
+            ),
+            'TuneModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.TuneModel,
+                    request_deserializer=hob_dot_v1_dot_models__pb2.TuneModelRequest.FromString,
+                    response_serializer=hob_dot_v1_dot_models__pb2.TuneModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -404,6 +422,33 @@ class ModelService:
             '/hob.v1.ModelService/ForgetCache',
             hob_dot_v1_dot_models__pb2.ForgetCacheRequest.SerializeToString,
             hob_dot_v1_dot_models__pb2.ForgetCacheResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TuneModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hob.v1.ModelService/TuneModel',
+            hob_dot_v1_dot_models__pb2.TuneModelRequest.SerializeToString,
+            hob_dot_v1_dot_models__pb2.TuneModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,7 +66,7 @@ def test_bug_is_admitted_without_traceback_or_prompt(
     def fail(*_: object, **__: object) -> None:
         raise ValueError("secret")
 
-    monkeypatch.setattr("hob_cli.connection.Connection.path", fail)
+    monkeypatch.setattr("hob_cli.connection.Connection.reach", fail)
     outcome = hob(*["--json"] * as_json, "ps")
     assert outcome.code == 1
     assert "secret" not in outcome.err and "Traceback" not in outcome.err

@@ -14,7 +14,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hob.v1 import daemon_pb2, doors_pb2, models_pb2
 from hob.v1 import inference_pb2 as pb
-from hobd.api import convert, convert_texts, doors
+from hobd.api import convert, convert_texts, doors, tuning
 from hobd.config import Config
 from hobd.errors import InvalidRequest, NotSupported
 
@@ -190,6 +190,12 @@ BEYOND: dict[str, tuple[Any, str]] = {
         models_pb2.LoadModelRequest(keep_alive_seconds=31_536_001),
         "keep_alive_seconds must be from 0 to 31536000",
     ),
+    "EngineSettings.threads": (models_pb2.EngineSettings(threads=1025), "threads must be from 1 to 1024"),
+    "EngineSettings.batch_tokens": (
+        models_pb2.EngineSettings(batch_tokens=31),
+        "batch_tokens must be from 32 to 8192",
+    ),
+    "EngineSettings.kv_type": (models_pb2.EngineSettings(kv_type="x" * 999), "kv_type must be f16 or q8_0"),
     "DoorSettings.name": (door(name="a" * 33), "must be 1 to 32"),
     "DoorSettings.path": (door(path="/" * 4097), "doors.a.path must be"),
     "DoorSettings.mode": (door(mode=0o777), 'doors.a.mode must be "0600"'),
@@ -231,6 +237,7 @@ CONVERSIONS = {
     models_pb2.ForgetCacheRequest: convert.forget_request,
     doors_pb2.AddDoorRequest: doors.door_settings,
     doors_pb2.TestDoorRequest: doors.trial,
+    models_pb2.EngineSettings: lambda settings, config: tuning.settings_of(settings),
     models_pb2.LoadModelRequest: lambda request, config: convert.keep_alive(request),
 }
 

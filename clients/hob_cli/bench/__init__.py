@@ -1,0 +1,1 @@
+"""How fast a model is here, measured through the daemon as any client would see it."""
