@@ -57,7 +57,7 @@ def test_every_command_has_a_page_that_man_can_show(tree: Path) -> None:
         pytest.skip("groff is not here")
     text = b"".join(gzip.decompress(page.read_bytes()) for page in pages)
     told = subprocess.run(
-        ["groff", "-man", "-ww", "-Tutf8", "-z"], input=text, capture_output=True, check=True
+        ["groff", "-Kutf8", "-man", "-ww", "-Tutf8", "-z"], input=text, capture_output=True, check=True
     )
     assert told.stderr == b""
 
