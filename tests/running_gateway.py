@@ -43,11 +43,13 @@ class RunningGateway:
         secret: str = json.loads(told.stdout)["token"]
         return secret
 
-    def start(self, *arguments: str, listen: str = "127.0.0.1:0") -> RunningGateway:
-        """Returns when it serves; fails with its log when it does not."""
+    def start(self, *arguments: str, listen: str = "127.0.0.1:0", door: str | None = None) -> RunningGateway:
+        """Returns when it serves; fails with its log when it does not. `door`: its name; "" for its own."""
         self.token = self.token or self.add_token("test")
         ready, told = os.pipe()
-        argv = [sys.executable, "-I", "-m", "hob_gateway", "run", "--listen", listen, "--ready-fd", str(told)]
+        argv = [sys.executable, "-I", "-m", "hob_gateway"]
+        argv += ["--socket", str(self.socket)] if door is None else []
+        argv += ["run", "--listen", listen, "--ready-fd", str(told), *(["--door", door] if door else [])]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [*argv, *arguments], env=self.environment, stdout=log, stderr=log, pass_fds=(told,)

@@ -30,6 +30,8 @@ EXTRAS = ("top_k", "min_p", "typical_p", "repeat_penalty", "dry", "xtc", "mirost
 @dataclass(slots=True)
 class House:
     socket: str
+    door: str = ""  # its name, where that is known
+    url: str = ""
     metrics: Metrics = field(default_factory=Metrics)
     confinement: str = "none"
     now: Callable[[], float] = time.time

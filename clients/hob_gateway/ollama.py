@@ -11,7 +11,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-from hob_client.errors import HobError, InvalidRequest, NotSupported
+from hob_client.errors import HobError, InvalidRequest, NotPermitted, NotSupported
 from hob_client.events import Answer, AnswerBuilder, Delta, Done, Event
 from starlette.requests import Request
 from starlette.responses import Response
@@ -131,14 +131,21 @@ async def _warm(house: House, request: Request, model: str, fields: Fields, word
         await house.client.unload(model)
         reason = "unload"
     else:
-        async with aclosing(
-            house.client.load(model, keep_alive_seconds=wish.get("keep_alive_seconds"))
-        ) as steps:
-            async for _ in steps:
-                pass
+        await _load(house, model, wish.get("keep_alive_seconds"))
         reason = "load"
     end = {"done": True, "done_reason": reason}
     return Whole({"model": model, "created_at": _now(house)} | words("", "", []) | end)
+
+
+async def _load(house: House, model: str, keep_alive_seconds: int | None) -> None:
+    """At a door that may not hold a model in memory, asking it for something has it loaded, too."""
+    steps = house.client.load(model, keep_alive_seconds=keep_alive_seconds)
+    try:
+        async with aclosing(steps):
+            async for _ in steps:
+                pass
+    except NotPermitted:
+        await house.client.tokenize(model, "")
 
 
 async def refuse_managing(house: House, request: Request) -> Response:

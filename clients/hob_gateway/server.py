@@ -29,6 +29,7 @@ class Wishes:
 
     door: str
     address: Address
+    door_name: str = ""  # where it is known
     lan: bool = False
     certificate: str = ""
     key: str = ""
@@ -48,7 +49,7 @@ def run(wishes: Wishes) -> int:
     pair = _certificate(wishes, folder)
     sock, address = listening.listen(wishes.address)
     url = f"{'https' if pair else 'http'}://{address}" if not address.path else str(address)
-    with _noted(folder, url, wishes.door):
+    with _noted(folder, url, wishes):
         serve = _Serve(wishes, sock, address, url, pair)
         if wishes.unconfined:
             return serve("none (--unconfined)")
@@ -57,9 +58,9 @@ def run(wishes: Wishes) -> int:
 
 
 @contextlib.contextmanager
-def _noted(folder: Path, url: str, door: str) -> Iterator[None]:
+def _noted(folder: Path, url: str, wishes: Wishes) -> Iterator[None]:
     """Tells `hob gateway status` where it is."""
-    record = {"pid": os.getpid(), "url": url, "socket": door}
+    record = {"pid": os.getpid(), "url": url, "socket": wishes.door, "door": wishes.door_name}
     places.write_record(folder / RUNNING, record)
     try:
         yield
@@ -99,14 +100,19 @@ class _Serve:
         from hob_gateway.patience import Server, settings
         from hob_gateway.tokens import TokenBook
 
-        house = House(socket=self._wishes.door, confinement=confinement)
+        house = House(
+            socket=self._wishes.door,
+            door=self._wishes.door_name,
+            url=self._url,
+            confinement=confinement,
+        )
         book = TokenBook(places.folder() / TOKENS)
         app = build(house, names=self._names(), book=book, rate=self._wishes.rate)
         pair = self._pair or (None, None)
         server = Server(settings(app, *pair), on_ready=self._told_ready)
         if self._wishes.lan:
             _say(f"whoever reaches {self._url} and has a token can use your models")
-        _say(f"gateway at {self._url}, door {self._wishes.door}, {confinement}")
+        _say(f"gateway at {self._url}, door {self._wishes.door_name or self._wishes.door}, {confinement}")
         if not book.tokens():
             _say("there is no token yet; make one with `hob gateway token add NAME`")
         asyncio.run(server.serve(sockets=[self._sock]))
