@@ -23,6 +23,7 @@ from hob_gateway import (
     openai_models,
     openai_responses,
     page,
+    picture,
     telling,
 )
 from hob_gateway.faults import openai_shape
@@ -33,6 +34,7 @@ from hob_gateway.tokens import TokenBook
 
 DIALECTS = (
     page,
+    picture,
     openai_chat,
     openai_completions,
     openai_models,

@@ -1,4 +1,4 @@
-"""The door that the gateway serves through: one of its own that infers and does nothing else, or one that is named.
+"""The door that the gateway serves through: one of its own that only infers, or one that is named.
 
 Must ask at the owner's door in a process that ends before the gateway begins: nothing of that connection may
 be left in a program that strangers talk to, and gRPC's threads do not survive its fork. Called by main.py.
@@ -33,7 +33,7 @@ class Served:
 
 
 def find(socket: str, *, name: str = "", lan: bool = False) -> Served:
-    """The door of that name at the daemon whose owner's door is at `socket`; by default our own, made if need be.
+    """The door of that name, asked for at the owner's door `socket`; by default our own, made if need be.
 
     Raises InvalidRequest if there is no such door, and NotPermitted if ours manages though nobody named it.
     """

@@ -23,8 +23,9 @@ from hob_gateway.pace import Pace
 MAX_BODY_BYTES = 20 << 20  # 12 MiB of images as base64, and a conversation
 DEFAULT_RATE = 50  # requests a second, of one token
 AT_ONCE = 64  # requests under way, of one token
+WEB_FILES = ("app.js", "chat.js", "files.js", "house.js", "made.js", "markdown.js", "style.css")
 #: What needs no token: a page of fixed text, and whether there is a gateway at all.
-OPEN_PATHS = frozenset(("/", "/health", "/web/app.js", "/web/chat.js", "/web/markdown.js", "/web/style.css"))
+OPEN_PATHS = frozenset(("/", "/health", *(f"/web/{name}" for name in WEB_FILES)))
 _STRANGERS = ""  # the name by which those without a token are paced
 
 _HEADERS = {

@@ -93,7 +93,7 @@ def run_command(options: dict[str, Any], /, address: Any, **rest: Any) -> None:
 
 
 def _door(options: dict[str, Any], name: str, *, lan: bool) -> doors.Served:
-    """Raises HobError. A daemon that has to be started is started now: the gateway itself will run nothing."""
+    """Raises HobError. A daemon that has to be started is started now: the gateway will run nothing."""
     if options["socket"] and name:
         raise InvalidRequest("--socket and --door both name the door to serve through; leave one out")
     path = socket_path.resolve(options["socket"])
