@@ -30,14 +30,14 @@ def _attempt(name: str, attempt: Callable[[], None], expected: int) -> dict[str,
         observed, held = "it was allowed", False
     except OSError as error:
         observed, held = errno.errorcode.get(error.errno or 0, str(error)), error.errno == expected
-    return _record(name, held, f"tried: {observed}")
+    return _record(name, held, f"tried it: {observed}")
 
 
 def _observed(name: str, option: int, expected: int) -> dict[str, Any]:
     if sys.platform != "linux":
         return _record(name, False, "only Linux tells")
     value = ctypes.CDLL(None).prctl(option, *(ctypes.c_ulong(0) for _ in range(4)))
-    return _record(name, value == expected, f"the kernel says {value}")
+    return _record(name, value == expected, f"the kernel says {value}, and {expected} is right")
 
 
 def _record(name: str, held: bool, observed: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from provision import place
+from provision import browser as provided
 
 from tests.fakes.daemon import FakeDaemon, tell
 from tests.running_gateway import RunningGateway
@@ -23,8 +23,12 @@ WATCH = "addEventListener('securitypolicyviolation', (e) => console.error('CSP: 
 
 def chromium() -> str | None:
     """`$CHROMIUM`, the one that `make browser` fetched, or the system's."""
-    fetched = place.cache_dir() / "browser" / "chromium"
-    named = [os.environ.get("CHROMIUM"), str(fetched) if fetched.is_file() else None, *map(shutil.which, NAMES)]
+    fetched = provided.folder() / "chromium"
+    named = [
+        os.environ.get("CHROMIUM"),
+        str(fetched) if fetched.is_file() else None,
+        *map(shutil.which, NAMES),
+    ]
     return next(filter(None, named), None)
 
 

@@ -199,9 +199,7 @@ def test_wrong_token_is_refused_in_words(browser: Any, gateway: RunningGateway, 
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_words_can_be_read(
-    browser: Any, gateway: RunningGateway, door: FakeDaemon, scheme: str
-) -> None:
+def test_words_can_be_read(browser: Any, gateway: RunningGateway, door: FakeDaemon, scheme: str) -> None:
     with opened(browser, gateway, color_scheme=scheme) as page:
         page.goto(f"{gateway.url}/#token={gateway.token}")
         say(page, "hi")

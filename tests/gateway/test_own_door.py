@@ -100,3 +100,12 @@ def test_door_that_is_not_there_is_one_sentence(
 ) -> None:
     told = house.command("gateway", *arguments)
     assert told.returncode == 4 and words in told.stderr and told.stderr.count("\n") == 1
+
+
+def test_page_says_what_the_door_withholds(house: RunningGateway) -> None:
+    with manager(house.start(door="")) as http:
+        assert http.post("/v1/chat/completions", json=ASKED).status_code == 200
+        told = http.get("/hob/status").json()
+        assert told["residents"] == [{"model": "tiny", "residency": "ready"}] and told["memory"] == []
+        withheld = [http.get(f"/hob/{what}").json()["withheld"] for what in ("status", "wires", "attest")]
+    assert all("door gateway grants infer" in words for words in withheld)
