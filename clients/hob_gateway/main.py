@@ -66,6 +66,25 @@ _RUN_OPTIONS = (
         help="Requests a second that one token may make; four times as many at once.",
     ),
     click.option(
+        "--access-log/--no-access-log",
+        default=True,
+        help="Write a line for each request to stderr, without content. [on]",
+    ),
+    click.option(
+        "--traces",
+        default="",
+        metavar="FILE",
+        help='Write OpenTelemetry spans there, without content, as lines of OTLP JSON; "-" for stderr.',
+    ),
+    click.option(
+        "--keep-alive",
+        type=click.FloatRange(0.05, 300),
+        default=10.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long a stream may be silent before clients hear that it still waits.",
+    ),
+    click.option(
         "--unconfined", is_flag=True, help="Run with all that you may do (where it cannot be less)."
     ),
 )
@@ -144,8 +163,10 @@ def _arguments(options: dict[str, Any], rest: dict[str, Any]) -> list[str]:
     listed += [] if options["start"] else ["--no-start"]
     listed += ["run", "--listen", rest["address"], *(["--door", rest["door"]] if rest["door"] else [])]
     listed += [f"--{name}" for name in ("lan", "unconfined") if rest[name]]
-    listed += ["--rate", str(rest["rate"])]
-    for name in ("certificate", "key"):
+    listed += ["--rate", str(rest["rate"]), "--keep-alive", str(rest["keep_alive"])]
+    listed += [] if rest["access_log"] else ["--no-access-log"]
+    listed += ["--traces", "-"] if rest["traces"] == "-" else []
+    for name in ("certificate", "key", *(["traces"] if rest["traces"] != "-" else [])):
         listed += [f"--{name}", os.path.abspath(rest[name])] if rest[name] else []
     for name in ("hosts", "origins"):
         listed += [part for value in rest[name] for part in (f"--{name[:-1]}", value)]

@@ -20,8 +20,8 @@ from starlette.routing import Route
 from hob_gateway import asking, ollama_models, ollama_talk, telling
 from hob_gateway.asking import Fields
 from hob_gateway.faults import ollama_shape
-from hob_gateway.house import House, counted, gather, need_manage, route, treatment
-from hob_gateway.telling import Pieces, Stream, Whole, line
+from hob_gateway.house import House, gather, need_manage, route, streamed, treatment
+from hob_gateway.telling import Manner, Pieces, Whole, line
 
 #: How a dialect puts text, reasoning and calls into a line.
 Words = Callable[[str, str, list[dict[str, Any]]], dict[str, Any]]
@@ -86,8 +86,10 @@ async def _answer(
 ) -> Response | None:
     head = {"model": model, "created_at": _now(house)}
     if asking.take(fields, "stream", bool, True):
-        begun = await telling.whole(request, telling.begun(counted(house, events)))
-        return None if begun is None else Stream(_lines(begun, head, words), "application/x-ndjson", _broken)
+        # Every line must be an answer: a piece of nothing says "still waiting".
+        waiting = line(head | words("", "", []) | {"done": False})
+        manner = Manner(media_type="application/x-ndjson", broken=_broken, waiting=waiting)
+        return await streamed(house, request, events, lambda begun: _lines(begun, head, words), manner)
     answer = await telling.whole(request, gather(house, events))
     return None if answer is None else Whole(_whole(answer, head, words))
 

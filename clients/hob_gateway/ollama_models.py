@@ -71,7 +71,7 @@ async def embed(house: House, request: Request) -> Response | None:
     vectors = await telling.whole(request, house.client.embed(model, texts, **wishes))
     if vectors is None:
         return None
-    house.metrics.count_receipt(vectors.receipt)
+    house.count(vectors.receipt)
     told = {"model": model, "embeddings": vectors.vectors}
     return Whole(told | {"prompt_eval_count": vectors.receipt.num_prompt_tokens})
 

