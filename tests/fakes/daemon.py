@@ -83,6 +83,9 @@ class FakeDaemon:
                 if isinstance(step, Refusal):
                     await _refuse(stream, step)
                     return
+                if isinstance(step, threading.Event):  # the test says when it goes on
+                    await asyncio.to_thread(step.wait, WAIT_SECONDS)
+                    continue
                 if step is HANG:
                     await asyncio.Event().wait()
                 await stream.send_message(response(event=step))
