@@ -22,6 +22,7 @@ from hob_gateway import (
     openai_completions,
     openai_models,
     openai_responses,
+    openapi,
     page,
     picture,
     telling,
@@ -36,6 +37,7 @@ from hob_gateway.tokens import TokenBook
 DIALECTS = (
     page,
     picture,
+    openapi,
     openai_chat,
     openai_completions,
     openai_models,

@@ -26,7 +26,7 @@ DEFAULT_RATE = 50  # requests a second, of one token
 AT_ONCE = 64  # requests under way, of one token
 WEB_FILES = ("app.js", "chat.js", "files.js", "house.js", "made.js", "markdown.js", "style.css")
 #: What needs no token: a page of fixed text, and whether there is a gateway at all.
-OPEN_PATHS = frozenset(("/", "/health", *(f"/web/{name}" for name in WEB_FILES)))
+OPEN_PATHS = frozenset(("/", "/health", "/openapi.json", *(f"/web/{name}" for name in WEB_FILES)))
 _STRANGERS = ""  # the name by which those without a token are paced
 
 _HEADERS = {
