@@ -1,50 +1,61 @@
-"""Simon Willison's `llm` against a real gateway, as its users set it up: extra-openai-models.yaml and a key."""
+"""`llm` against a real gateway, as its users set it up: extra-openai-models.yaml and a key."""
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from tests.fakes.daemon import HANG, FakeDaemon, refusal, tell
 from tests.gateway.scripts import a_call
 from tests.running_gateway import RunningGateway
 
+PROMPT = ("prompt", "-m", "hob-tiny", "-n")
 FUNCTION = 'def get_weather(city: str) -> str:\n    "Weather of a city."\n    return "rain in " + city\n'
 
 
 class Llm:
     """Its command line in a home of its own, wired with what `hob connect llm` says."""
 
-    def __init__(self, gateway: RunningGateway, home: Path) -> None:
+    def __init__(self, home: Path) -> None:
         self._home = home
-        wired = gateway.command(
-            "connect", "llm", "--url", gateway.url, "--token", gateway.token, "-m", "tiny"
-        )
-        abilities = "\n  supports_tools: true\n  supports_schema: true\n"
-        (home / "extra-openai-models.yaml").write_text(wired.stdout.rstrip() + abilities)
-        (home / "keys.json").write_text(json.dumps({"hob": gateway.token}))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self._home), "LLM_USER_PATH": str(self._home)}
-        argv = [sys.executable, "-m", "llm", "prompt", "-m", "hob-tiny", "-n", *arguments]
         pipe = subprocess.PIPE
+        argv = [sys.executable, "-m", "llm", *PROMPT, *arguments]
         return subprocess.Popen(argv, env=environment, stdout=pipe, stderr=pipe, text=True)
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        with self.start(*arguments) as process:
-            out, err = process.communicate(timeout=60)
-        return process.returncode, out, err
+        """In this process: importing it takes longer than all it does."""
+        from llm.cli import cli
+
+        def run() -> tuple[int, str, str]:
+            told = CliRunner().invoke(cli, [*PROMPT, *arguments])
+            return told.exit_code, told.stdout, told.stderr
+
+        code_out_err = run()
+        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+            gc.collect()  # it leaves its connections to that
+        return code_out_err
 
 
 @pytest.fixture
-def llm(gateway: RunningGateway, door: FakeDaemon, tmp_path: Path) -> Llm:
-    return Llm(gateway, tmp_path)
+def llm(gateway: RunningGateway, door: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Llm:
+    wired = gateway.command("connect", "llm", "--url", gateway.url, "--token", gateway.token, "-m", "tiny")
+    abilities = "\n  supports_tools: true\n  supports_schema: true\n"
+    (tmp_path / "extra-openai-models.yaml").write_text(wired.stdout.rstrip() + abilities)
+    (tmp_path / "keys.json").write_text(json.dumps({"hob": gateway.token}))
+    monkeypatch.setenv("LLM_USER_PATH", str(tmp_path))
+    return Llm(tmp_path)
 
 
 def texts(request: Any) -> list[str]:
