@@ -134,6 +134,8 @@ def _wishes(fields: Fields) -> dict[str, Any]:
     limit = asking.take_number(fields, "n_predict")
     if limit is not None and limit >= 0:
         wishes["max_tokens"] = asking.take_count(fields, "n_predict")
+    if asking.take(fields, "ignore_eos", bool, False):
+        wishes["ignore_eos"] = True
     schema = asking.take(fields, "json_schema", dict)
     return wishes | ({"json_schema": schema} if schema else {})
 

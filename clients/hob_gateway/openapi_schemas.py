@@ -144,7 +144,9 @@ REQUESTS: dict[str, Schema] = {
     "Infill": thing(
         (), input_prefix=TEXT, input_suffix=TEXT, prompt=TEXT, input_extra=listed(OBJECT), **SAMPLING
     ),
-    "RawCompletion": thing(("prompt",), prompt={"anyOf": [TEXT, TOKENS]}, n_predict=NUMBER, **SAMPLING),
+    "RawCompletion": thing(
+        ("prompt",), prompt={"anyOf": [TEXT, TOKENS]}, n_predict=NUMBER, ignore_eos=maybe(FLAG), **SAMPLING
+    ),
     "Tokenize": thing(("content",), model=TEXT, content=TEXT, add_special=FLAG, parse_special=FLAG),
     "Detokenize": thing(("tokens",), model=TEXT, tokens=TOKENS),
     "ApplyTemplate": thing(("messages",), model=TEXT, messages=listed(ref("Turn"))),

@@ -1,4 +1,4 @@
-"""Many clients at once, some of which are slow, vanish, or never say what they want: the others notice nothing."""
+"""Many clients at once, some slow, some vanishing, some never saying what they want: others notice nothing."""
 
 from __future__ import annotations
 
