@@ -7,7 +7,7 @@ Called by every dialect.
 from __future__ import annotations
 
 import asyncio
-import json
+import msgspec
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ Pieces = AsyncGenerator[bytes, None]
 
 
 def json_bytes(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(value)
 
 
 def sse(value: Any, event: str = "") -> bytes:
@@ -75,21 +75,27 @@ class Stream(Response):
         self._manner = manner
         self._keep_alive_seconds = keep_alive_seconds
         self._is_silent = True
+        self._is_sending = False
+        self._is_given_up = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await unless_gone(receive, self._tell(send))
+        try:
+            await unless_gone(receive, self._tell(send))
+        except asyncio.CancelledError:
+            if self._is_given_up:
+                raise TimeoutError from None
+            raise
 
     async def _tell(self, send: Send) -> None:
         keeping = None
         try:
             await _send(send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            keeping = asyncio.ensure_future(self._keep_alive(send))
+            keeping = asyncio.ensure_future(self._keep(send, asyncio.current_task()))
             try:
                 async for piece in self._pieces:
-                    self._is_silent = False
-                    await _send_piece(send, piece)
+                    await self._send_piece(send, piece)
             except HobError as error:
-                await _send_piece(send, self._manner.broken(error))
+                await self._send_piece(send, self._manner.broken(error))
             keeping.cancel()
             await _send(send, {"type": "http.response.body", "body": b"", "more_body": False})
         finally:
@@ -98,13 +104,33 @@ class Stream(Response):
             await self._pieces.aclose()
             await self._source.aclose()
 
-    async def _keep_alive(self, send: Send) -> None:
-        """While nothing comes (a model loads, a long prompt is computed) impatient clients hear that."""
-        while True:
-            await asyncio.sleep(self._keep_alive_seconds)
-            if self._is_silent:
-                await _send_piece(send, self._manner.waiting)
+    async def _send_piece(self, send: Send, piece: bytes) -> None:
+        """Without a timer of its own, which would cost as much as the piece: `_keep` watches."""
+        if piece:
+            self._is_silent, self._is_sending = False, True
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            self._is_sending = False
+
+    async def _keep(self, send: Send, telling: asyncio.Task[Any] | None) -> None:
+        """While nothing comes (a model loads, a long prompt is computed) impatient clients hear that.
+
+        Who does not take a piece for SEND_SECONDS, or for one keep-alive where that is longer, is given up.
+        """
+        stuck_seconds = 0.0
+        waiting = {"type": "http.response.body", "body": self._manner.waiting, "more_body": True}
+        while stuck_seconds < SEND_SECONDS:
             self._is_silent = True
+            await asyncio.sleep(self._keep_alive_seconds)
+            is_stuck = self._is_silent and self._is_sending
+            stuck_seconds = stuck_seconds + self._keep_alive_seconds if is_stuck else 0.0
+            if self._is_silent and not self._is_sending:
+                try:
+                    await _send(send, waiting)
+                except TimeoutError:
+                    break
+        self._is_given_up = True
+        if telling is not None:
+            telling.cancel()
 
 
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, Any]) -> Any:
@@ -182,11 +208,6 @@ async def _first(events: AsyncGenerator[Event, None]) -> Event:
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _send_piece(send: Send, piece: bytes) -> None:
-    if piece:
-        await _send(send, {"type": "http.response.body", "body": piece, "more_body": True})
 
 
 async def _send(send: Callable[[Message], Awaitable[None]], message: Message) -> None:
