@@ -33,7 +33,8 @@ async def status(house: House, request: Request) -> Response:
     try:
         told = _full(await house.client.status())
     except NotPermitted as error:
-        told = await _names_only(house) | {"withheld": f"What models take is withheld: {error.message}."}
+        words = f"What models take is withheld: {error.message}, or serve through another with --door."
+        told = await _names_only(house) | {"withheld": words}
     told["confinement"]["gateway"] = house.confinement
     return Whole(told)
 

@@ -7,11 +7,11 @@ Called by every dialect.
 from __future__ import annotations
 
 import asyncio
-import msgspec
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from hob_client.errors import HobError
 from hob_client.events import Event
 from starlette.requests import Request

@@ -1,4 +1,4 @@
-"""Many clients at once, some slow, some vanishing, some never saying what they want: others notice nothing."""
+"""Many clients at once, some slow, some vanishing, some never saying what they want: others see nothing."""
 
 from __future__ import annotations
 
