@@ -33,7 +33,7 @@ def chromium() -> str | None:
     return next(filter(None, named), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while it lives, its loop runs in the thread of all tests
 def browser() -> Iterator[Any]:
     program = chromium()
     if program is None:
