@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,18 +27,40 @@ def house(daemon: RunningDaemon, tmp_path: Path) -> Iterator[RunningGateway]:
     gateway.stop()
 
 
+@pytest.fixture(scope="module")
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningGateway, RunningDaemon]]:
+    home = tmp_path_factory.mktemp("served")
+    daemon = RunningDaemon(home / "daemon", fake_workers=True)
+    daemon.add_model("tiny")
+    gateway = RunningGateway(home / "gateway", daemon.start().socket).start(door="")
+    yield gateway, daemon
+    gateway.stop()
+    daemon.stop()
+
+
+@pytest.fixture
+def served(_served: tuple[RunningGateway, RunningDaemon]) -> RunningGateway:
+    """A gateway at its own door."""
+    return _served[0]
+
+
+@pytest.fixture
+def owned(_served: tuple[RunningGateway, RunningDaemon]) -> RunningDaemon:
+    """The daemon behind it."""
+    return _served[1]
+
+
 def manager(gateway: RunningGateway) -> httpx.Client:
-    secret = gateway.add_token("manager", "--scope", "manage")
+    secret = gateway.add_token(f"manager-{secrets.token_hex(4)}", "--scope", "manage")
     return gateway.http(authorization=f"Bearer {secret}")
 
 
-def test_gateway_opens_a_door_that_infers_only(house: RunningGateway, daemon: RunningDaemon) -> None:
-    house.start(door="")
-    with house.http() as http, daemon.client() as owner:
+def test_gateway_opens_a_door_that_infers_only(served: RunningGateway, owned: RunningDaemon) -> None:
+    with served.http() as http, owned.client() as owner:
         assert http.post("/v1/chat/completions", json=ASKED).status_code == 200
         (opened,) = [door for door in owner.doors.list() if door.door.name == "gateway"]
     assert (opened.door.grants, opened.door.mode, opened.door.users) == ("infer, all models", 0o600, ())
-    assert json.loads(house.command("gateway", "status", "--json").stdout)["socket"] == opened.door.path
+    assert json.loads(served.command("gateway", "status", "--json").stdout)["socket"] == opened.door.path
 
 
 def test_door_is_found_again(house: RunningGateway, daemon: RunningDaemon) -> None:
@@ -48,12 +71,12 @@ def test_door_is_found_again(house: RunningGateway, daemon: RunningDaemon) -> No
         assert len(owner.doors.list()) == 2
 
 
-def test_token_that_may_manage_cannot_at_that_door(house: RunningGateway, daemon: RunningDaemon) -> None:
-    with manager(house.start(door="")) as http:
+def test_token_that_may_manage_cannot_at_that_door(served: RunningGateway, owned: RunningDaemon) -> None:
+    with manager(served) as http:
         assert http.post("/v1/chat/completions", json=ASKED).status_code == 200
         told = http.post("/api/generate", json={"model": "tiny", "keep_alive": 0})
         assert (told.status_code, "door gateway grants infer" in told.json()["error"]) == (403, True)
-    with daemon.client() as owner:
+    with owned.client() as owner:
         assert owner.status().residents[0].model == "tiny"
 
 
@@ -74,8 +97,8 @@ def test_named_door_that_manages_lets_a_model_go(house: RunningGateway, daemon: 
         assert http.post("/api/generate", json={"model": "tiny", "keep_alive": 0}).status_code == 200
 
 
-def test_ollamas_clients_find_their_way_without_leave_to_look(house: RunningGateway) -> None:
-    with house.start(door="").http() as http:
+def test_ollamas_clients_find_their_way_without_leave_to_look(served: RunningGateway) -> None:
+    with served.http() as http:
         warmed = http.post("/api/generate", json={"model": "tiny", "keep_alive": "5m"})
         assert warmed.json()["done_reason"] == "load"
         assert [model["name"] for model in http.get("/api/ps").json()["models"]] == ["tiny"]
@@ -102,8 +125,8 @@ def test_door_that_is_not_there_is_one_sentence(
     assert told.returncode == 4 and words in told.stderr and told.stderr.count("\n") == 1
 
 
-def test_page_says_what_the_door_withholds(house: RunningGateway) -> None:
-    with manager(house.start(door="")) as http:
+def test_page_says_what_the_door_withholds(served: RunningGateway) -> None:
+    with manager(served) as http:
         assert http.post("/v1/chat/completions", json=ASKED).status_code == 200
         told = http.get("/hob/status").json()
         assert told["residents"] == [{"model": "tiny", "residency": "ready"}] and told["memory"] == []
