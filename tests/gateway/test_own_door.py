@@ -132,3 +132,15 @@ def test_page_says_what_the_door_withholds(served: RunningGateway) -> None:
         assert told["residents"] == [{"model": "tiny", "residency": "ready"}] and told["memory"] == []
         withheld = [http.get(f"/hob/{what}").json()["withheld"] for what in ("status", "wires", "attest")]
     assert all("door gateway grants infer" in words for words in withheld)
+
+
+def test_door_that_the_environment_names_is_meant(owned: RunningDaemon, tmp_path: Path) -> None:
+    with owned.client() as owner:
+        path = owner.doors.add(DoorSettings(name="ci", terms=DoorTerms(max_tokens=4))).door.door.path
+    gateway = RunningGateway(tmp_path / "home", Path(path)).start(door="")
+    try:
+        with gateway.http() as http:
+            assert http.get("/v1/models").status_code == 200
+        assert json.loads(gateway.command("gateway", "status", "--json").stdout)["socket"] == path
+    finally:
+        gateway.stop()
