@@ -1,6 +1,6 @@
 # Every target prepares what it needs; when nothing has changed that takes a moment and no network.
 PYTHON ?= python3
-.PHONY: demo test check bench fuzz soak prove sbom licences wheel deb formula docs proto setup starter embedding format lock
+.PHONY: demo test check bench browser fuzz soak prove sbom licences wheel deb formula docs proto setup starter embedding format lock
 
 demo: starter # one answer from a local model, from nothing
 	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
@@ -55,6 +55,9 @@ setup:
 
 starter: setup
 	@$(PYTHON) scripts/starter_model
+
+browser: setup # a headless Chromium for the tests of the gateway's page
+	@.venv/bin/python scripts/browser
 
 embedding: setup # the model that tests of vectors ask; `scripts/embedding_model --install` offers it to the daemon
 	@.venv/bin/python scripts/embedding_model

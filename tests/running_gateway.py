@@ -10,9 +10,11 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
+from hob_gateway.tokens import TokenBook, new_token
 
 
 class RunningGateway:
@@ -43,11 +45,21 @@ class RunningGateway:
         secret: str = json.loads(told.stdout)["token"]
         return secret
 
-    def start(self, *arguments: str, listen: str = "127.0.0.1:0") -> RunningGateway:
-        """Returns when it serves; fails with its log when it does not."""
-        self.token = self.token or self.add_token("test")
+    def _own_token(self) -> str:
+        """As `add_token`, without a program of its own: most tests want one, and few care how it came."""
+        folder = self.home / ".local/state/hob/gateway"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        token, secret = new_token("test", ("infer",), now=time.time(), days=None)
+        TokenBook(folder / "tokens.json").add(token)
+        return secret
+
+    def start(self, *arguments: str, listen: str = "127.0.0.1:0", door: str | None = None) -> RunningGateway:
+        """Returns when it serves; fails with its log when it does not. `door`: its name; "" for its own."""
+        self.token = self.token or self._own_token()
         ready, told = os.pipe()
-        argv = [sys.executable, "-I", "-m", "hob_gateway", "run", "--listen", listen, "--ready-fd", str(told)]
+        argv = [sys.executable, "-I", "-m", "hob_gateway"]
+        argv += ["--socket", str(self.socket)] if door is None else []
+        argv += ["run", "--listen", listen, "--ready-fd", str(told), *(["--door", door] if door else [])]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [*argv, *arguments], env=self.environment, stdout=log, stderr=log, pass_fds=(told,)

@@ -18,8 +18,8 @@ from starlette.routing import Route
 
 from hob_gateway import anthropic_talk, asking, telling
 from hob_gateway.faults import anthropic_shape
-from hob_gateway.house import House, counted, gather, route, treatment
-from hob_gateway.telling import Pieces, Stream, Whole, sse
+from hob_gateway.house import House, gather, route, streamed, treatment
+from hob_gateway.telling import Manner, Pieces, Whole, sse
 
 
 def routes(house: House) -> list[Route]:
@@ -38,8 +38,7 @@ async def create(house: House, request: Request) -> Response | None:
     events = house.client.chat(model, anthropic_talk.messages_of(fields), **wishes)
     head = {"id": f"msg_{secrets.token_hex(12)}", "type": "message", "role": "assistant", "model": model}
     if asking.take(fields, "stream", bool, False):
-        begun = await telling.whole(request, telling.begun(counted(house, events)))
-        return None if begun is None else Stream(_Teller(head).pieces(begun), "text/event-stream", _broken)
+        return await streamed(house, request, events, _Teller(head).pieces, MANNER)
     answer = await telling.whole(request, gather(house, events))
     return None if answer is None else Whole(_message(answer, head))
 
@@ -55,6 +54,9 @@ async def count(house: House, request: Request) -> Response | None:
 
 def _broken(error: HobError) -> bytes:
     return sse(anthropic_shape(error), "error")
+
+
+MANNER = Manner(media_type="text/event-stream", broken=_broken, waiting=sse({"type": "ping"}, "ping"))
 
 
 def _message(answer: Answer, head: dict[str, Any]) -> dict[str, Any]:

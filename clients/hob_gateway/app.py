@@ -5,7 +5,7 @@ Must add nothing that a dialect should know. Called by server.py.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from hob_client.errors import HobError
@@ -22,17 +22,22 @@ from hob_gateway import (
     openai_completions,
     openai_models,
     openai_responses,
+    openapi,
     page,
+    picture,
     telling,
 )
 from hob_gateway.faults import openai_shape
 from hob_gateway.guard import Guard
 from hob_gateway.house import House
 from hob_gateway.origins import Names
+from hob_gateway.records import Record
 from hob_gateway.tokens import TokenBook
 
 DIALECTS = (
     page,
+    picture,
+    openapi,
     openai_chat,
     openai_completions,
     openai_models,
@@ -43,7 +48,14 @@ DIALECTS = (
 )
 
 
-def build(house: House, *, names: Names, book: TokenBook, rate: int) -> ASGIApp:
+def build(
+    house: House,
+    *,
+    names: Names,
+    book: TokenBook,
+    rate: int,
+    record: Callable[[Record], None] = lambda record: None,
+) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
         yield
@@ -52,7 +64,7 @@ def build(house: House, *, names: Names, book: TokenBook, rate: int) -> ASGIApp:
     routes = [route for dialect in DIALECTS for route in dialect.routes(house)]
     handlers = {404: _nothing_here, 405: _nothing_here, Exception: _bug}
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
-    return Guard(app, names=names, book=book, metrics=house.metrics, rate=rate)
+    return Guard(app, names=names, book=book, metrics=house.metrics, rate=rate, record=record)
 
 
 async def _nothing_here(request: Request, error: Exception) -> Response:

@@ -15,16 +15,18 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hob_gateway import tokens
+from hob_gateway import records, tokens
 from hob_gateway.metrics import Metrics
 from hob_gateway.origins import Names
 from hob_gateway.pace import Pace
+from hob_gateway.records import Record
 
 MAX_BODY_BYTES = 20 << 20  # 12 MiB of images as base64, and a conversation
 DEFAULT_RATE = 50  # requests a second, of one token
 AT_ONCE = 64  # requests under way, of one token
+WEB_FILES = ("app.js", "chat.js", "files.js", "house.js", "made.js", "markdown.js", "style.css")
 #: What needs no token: a page of fixed text, and whether there is a gateway at all.
-OPEN_PATHS = frozenset(("/", "/health", "/web/app.js", "/web/chat.js", "/web/markdown.js", "/web/style.css"))
+OPEN_PATHS = frozenset(("/", "/health", "/openapi.json", *(f"/web/{name}" for name in WEB_FILES)))
 _STRANGERS = ""  # the name by which those without a token are paced
 
 _HEADERS = {
@@ -56,6 +58,7 @@ class Guard:
         book: tokens.TokenBook,
         metrics: Metrics,
         rate: int = DEFAULT_RATE,
+        record: Callable[[Record], None] = lambda record: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._app = app
@@ -64,6 +67,7 @@ class Guard:
         self._metrics = metrics
         self._callers = Pace(per_second=rate, burst=4 * rate, at_once=AT_ONCE)
         self._strangers = Pace(per_second=rate / 10, burst=max(20, rate), at_once=AT_ONCE)
+        self._record = record
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,15 +77,32 @@ class Guard:
         if scope["type"] != "http":  # no web sockets
             return
         headers = Headers(scope=scope)
+        record = Record(
+            method=records.method_of(scope["method"]),
+            began_at=self._now(),
+            parent=records.parent_of(headers.get("traceparent", "")),
+        )
+        began = time.perf_counter()
+        records.under_way.set(record)
+        try:
+            await self._answer(scope, headers, receive, send, record, began)
+        finally:
+            record.took_ms = (time.perf_counter() - began) * 1000
+            self._record(record)
+
+    async def _answer(
+        self, scope: Scope, headers: Headers, receive: Receive, send: Send, record: Record, began: float
+    ) -> None:
         origin = headers.get("origin")
-        answer = _with_headers(send, origin if origin in self._names.named else None)
+        named = origin if origin in self._names.named else None
+        answer = _watched(send, named, record, began)
         try:
             self._check_names(headers)
             if scope["method"] == "OPTIONS":
                 await _preflight(answer, is_named=origin in self._names.named)
                 return
             _check_size(headers)
-            await self._admit(scope, headers, receive, answer)
+            await self._admit(scope, headers, receive, answer, record)
         except _Refusal as refusal:
             self._metrics.count_refusal(refusal.status)
             await _refuse(answer, scope["path"], refusal)
@@ -92,9 +113,12 @@ class Guard:
         if len(headers.getlist("origin")) > 1 or not self._names.allows_origin(headers.get("origin")):
             raise _Refusal(403, "pages of that Origin may not ask this gateway; name it with --origin")
 
-    async def _admit(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+    async def _admit(
+        self, scope: Scope, headers: Headers, receive: Receive, send: Send, record: Record
+    ) -> None:
         is_open = scope["path"] in OPEN_PATHS and scope["method"] in ("GET", "HEAD")
         token = None if is_open else self._identify(headers)
+        record.token = token.name if token else "-"
         pace, name = (self._callers, token.name) if token else (self._strangers, _STRANGERS)
         wait = pace.enter(name, self._now()) if token or is_open else 0.0
         if wait:
@@ -131,9 +155,16 @@ def _check_size(headers: Headers) -> None:
         raise _Refusal(413, f"the body must have at most {MAX_BODY_BYTES} bytes; send less at once")
 
 
-def _with_headers(send: Send, named: str | None) -> Send:
+def _watched(send: Send, named: str | None, record: Record, began: float) -> Send:
+    """The same `send`, with our headers, and counted."""
+
     async def answer(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.body":
+            record.num_bytes += len(message.get("body", b""))
+            if record.first_ms is None:
+                record.first_ms = (time.perf_counter() - began) * 1000
+        elif message["type"] == "http.response.start":
+            record.status = message["status"]
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)

@@ -14,11 +14,12 @@ from typing import Any
 from hob_client.async_client import AsyncClient
 from hob_client.errors import HobError, NotPermitted
 from hob_client.events import Answer, AnswerBuilder, Event
+from hob_client.values import Receipt
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hob_gateway import faults, telling
+from hob_gateway import faults, records, telling
 from hob_gateway.asking import Fields
 from hob_gateway.metrics import Metrics
 
@@ -30,6 +31,9 @@ EXTRAS = ("top_k", "min_p", "typical_p", "repeat_penalty", "dry", "xtc", "mirost
 @dataclass(slots=True)
 class House:
     socket: str
+    door: str = ""  # its name, where that is known
+    url: str = ""
+    keep_alive_seconds: float = 10.0
     metrics: Metrics = field(default_factory=Metrics)
     confinement: str = "none"
     now: Callable[[], float] = time.time
@@ -42,6 +46,12 @@ class House:
             self._client = AsyncClient(self.socket, start=False)
         return self._client
 
+    def count(self, receipt: Receipt) -> None:
+        self.metrics.count_receipt(receipt)
+        record = records.under_way.get()
+        if record is not None:
+            record.receipt = receipt
+
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
@@ -51,6 +61,8 @@ def route(house: House, path: str, handler: Handler, shape: faults.Shape, *metho
     """A route whose errors come in the dialect's shape, and whose answers are counted."""
 
     async def answer(request: Request) -> Response:
+        if (record := records.under_way.get()) is not None:
+            record.route = path
         house.metrics.num_under_way += 1
         try:
             response: Response | None = await handler(house, request)
@@ -63,6 +75,19 @@ def route(house: House, path: str, handler: Handler, shape: faults.Shape, *metho
         return response
 
     return Route(path, answer, methods=list(methods) or ["POST"])
+
+
+async def streamed(
+    house: House,
+    request: Request,
+    events: AsyncGenerator[Event, None],
+    pieces: Callable[[AsyncGenerator[Event, None]], telling.Pieces],
+    manner: telling.Manner,
+) -> Response | None:
+    """The answer piece by piece; None if who asked is gone before it begins."""
+    patience = house.keep_alive_seconds
+    begun = await telling.whole(request, telling.begun(counted(house, events), patience))
+    return None if begun is None else telling.Stream(pieces(begun), begun, manner, patience)
 
 
 def treatment(request: Request) -> dict[str, Any]:
@@ -91,7 +116,7 @@ async def counted(house: House, events: AsyncGenerator[Event, None]) -> AsyncGen
     async with aclosing(events):
         async for event in events:
             if event.done is not None:
-                house.metrics.count_receipt(event.done)
+                house.count(event.done)
             yield event
 
 

@@ -19,8 +19,8 @@ from starlette.routing import Route
 from hob_gateway import asking, openai_talk, telling
 from hob_gateway.asking import Fields
 from hob_gateway.faults import openai_shape
-from hob_gateway.house import House, counted, gather, route, treatment
-from hob_gateway.telling import Pieces, Stream, Whole, sse
+from hob_gateway.house import House, gather, route, streamed, treatment
+from hob_gateway.telling import Manner, Pieces, Whole, sse
 
 _KINDS = {"eos": "eos", "stop": "word", "max_tokens": "limit", "context_full": "limit", "deadline": "limit"}
 
@@ -101,7 +101,7 @@ async def rerank(house: House, request: Request) -> Response | None:
     )
     if ranking is None:
         return None
-    house.metrics.count_receipt(ranking.receipt)
+    house.count(ranking.receipt)
     return Whole(_ranked(ranking))
 
 
@@ -134,6 +134,8 @@ def _wishes(fields: Fields) -> dict[str, Any]:
     limit = asking.take_number(fields, "n_predict")
     if limit is not None and limit >= 0:
         wishes["max_tokens"] = asking.take_count(fields, "n_predict")
+    if asking.take(fields, "ignore_eos", bool, False):
+        wishes["ignore_eos"] = True
     schema = asking.take(fields, "json_schema", dict)
     return wishes | ({"json_schema": schema} if schema else {})
 
@@ -142,14 +144,16 @@ async def _answer(
     house: House, request: Request, fields: Fields, events: AsyncGenerator[Event, None]
 ) -> Response | None:
     if asking.take(fields, "stream", bool, False):
-        begun = await telling.whole(request, telling.begun(counted(house, events)))
-        return None if begun is None else Stream(_pieces(begun), "text/event-stream", _broken)
+        return await streamed(house, request, events, _pieces, MANNER)
     answer = await telling.whole(request, gather(house, events))
     return None if answer is None else Whole(_completion(answer))
 
 
 def _broken(error: HobError) -> bytes:
     return sse(openai_shape(error))
+
+
+MANNER = Manner(media_type="text/event-stream", broken=_broken, waiting=telling.WAITING)
 
 
 def _completion(answer: Answer) -> dict[str, Any]:

@@ -15,18 +15,16 @@ from typing import Any
 
 import click
 from hob_client import launch, socket_path
-from hob_client.client import Client
-from hob_client.errors import HobError
-from hob_client.network import require_online
+from hob_client.errors import HobError, InvalidRequest
 
-from hob_gateway import connecting, listening, places, server, starting
+from hob_gateway import connecting, doors, listening, places, server, starting
 from hob_gateway.tokens import SCOPES, Token, TokenBook, new_token
 
 Context = click.Context
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--socket", metavar="PATH", help="The daemon's socket: the only door that the gateway reaches.")
+@click.option("--socket", metavar="PATH", help="Serve through this door. Default: one of its own.")
 @click.option("--no-start", is_flag=True, help="Never start a daemon.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -41,6 +39,13 @@ def gateway(context: Context, socket: str | None, no_start: bool, as_json: bool)
 
 
 _RUN_OPTIONS = (
+    click.option(
+        "--door",
+        "door",
+        default="",
+        metavar="NAME",
+        help=f"Serve through this door. [{doors.OWN}, which is opened if need be and infers only]",
+    ),
     click.option(
         "--listen",
         "address",
@@ -61,6 +66,25 @@ _RUN_OPTIONS = (
         help="Requests a second that one token may make; four times as many at once.",
     ),
     click.option(
+        "--access-log/--no-access-log",
+        default=True,
+        help="Write a line for each request to stderr, without content. [on]",
+    ),
+    click.option(
+        "--traces",
+        default="",
+        metavar="FILE",
+        help='Write OpenTelemetry spans there, without content, as lines of OTLP JSON; "-" for stderr.',
+    ),
+    click.option(
+        "--keep-alive",
+        type=click.FloatRange(0.05, 300),
+        default=10.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long a stream may be silent before clients hear that it still waits.",
+    ),
+    click.option(
         "--unconfined", is_flag=True, help="Run with all that you may do (where it cannot be less)."
     ),
 )
@@ -76,17 +100,25 @@ def run_options(function: Any) -> Any:
 @run_options
 @click.option("--ready-fd", type=int, hidden=True)
 @click.pass_obj
-def run_command(options: dict[str, Any], /, address: str, **rest: Any) -> None:
+def run_command(options: dict[str, Any], /, address: Any, **rest: Any) -> None:
     """Serve in this terminal until Ctrl-C."""
-    door = socket_path.resolve(options["socket"])
-    wishes = server.Wishes(door=door, address=listening.parse_address(address), **rest)
-    listening.check_reach(wishes.address, lan=wishes.lan)
-    if options["start"]:
-        launch.ensure(door, start=True)  # the gateway itself could not: it will run nothing
-    if wishes.lan:
-        with Client(door, start=False) as client:
-            require_online("letting a network reach the gateway", client)
+    address = listening.parse_address(address)
+    listening.check_reach(address, lan=rest["lan"])
+    served = _door(options, rest.pop("door"), lan=rest["lan"])
+    if served.note:
+        _note(served.note)
+    wishes = server.Wishes(door=served.path, door_name=served.name, address=address, **rest)
     sys.exit(server.run(wishes))
+
+
+def _door(options: dict[str, Any], name: str, *, lan: bool) -> doors.Served:
+    """Raises HobError. A daemon that has to be started is started now: the gateway will run nothing."""
+    if options["socket"] and name:
+        raise InvalidRequest("--socket and --door both name the door to serve through; leave one out")
+    path = socket_path.resolve(options["socket"])
+    if options["start"]:
+        launch.ensure(path, start=True)
+    return doors.take(path, lan=lan) if options["socket"] else doors.find(path, name=name, lan=lan)
 
 
 @gateway.command("start")
@@ -116,7 +148,8 @@ def stop_command(options: dict[str, Any]) -> None:
 def status_command(options: dict[str, Any]) -> None:
     """Say whether a gateway runs, and where."""
     record = server.running()
-    words = f"gateway at {record['url']}, process {record['pid']}, door {record['socket']}" if record else ""
+    door = f"door {record.get('door') or record.get('socket')}" if record else ""
+    words = f"gateway at {record['url']}, process {record['pid']}, {door}" if record else ""
     _print(
         options,
         {"running": bool(record), **record},
@@ -126,12 +159,14 @@ def status_command(options: dict[str, Any]) -> None:
 
 def _arguments(options: dict[str, Any], rest: dict[str, Any]) -> list[str]:
     """The same wishes, for another process."""
-    listed = ["--socket", socket_path.resolve(options["socket"])]
+    listed = ["--socket", options["socket"]] if options["socket"] else []
     listed += [] if options["start"] else ["--no-start"]
-    listed += ["run", "--listen", rest["address"]]
+    listed += ["run", "--listen", rest["address"], *(["--door", rest["door"]] if rest["door"] else [])]
     listed += [f"--{name}" for name in ("lan", "unconfined") if rest[name]]
-    listed += ["--rate", str(rest["rate"])]
-    for name in ("certificate", "key"):
+    listed += ["--rate", str(rest["rate"]), "--keep-alive", str(rest["keep_alive"])]
+    listed += [] if rest["access_log"] else ["--no-access-log"]
+    listed += ["--traces", "-"] if rest["traces"] == "-" else []
+    for name in ("certificate", "key", *(["traces"] if rest["traces"] != "-" else [])):
         listed += [f"--{name}", os.path.abspath(rest[name])] if rest[name] else []
     for name in ("hosts", "origins"):
         listed += [part for value in rest[name] for part in (f"--{name[:-1]}", value)]

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-from hob_client.errors import HobError, InvalidRequest, NotSupported
+from hob_client.errors import HobError, InvalidRequest, NotPermitted, NotSupported
 from hob_client.events import Answer, AnswerBuilder, Delta, Done, Event
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,8 +20,8 @@ from starlette.routing import Route
 from hob_gateway import asking, ollama_models, ollama_talk, telling
 from hob_gateway.asking import Fields
 from hob_gateway.faults import ollama_shape
-from hob_gateway.house import House, counted, gather, need_manage, route, treatment
-from hob_gateway.telling import Pieces, Stream, Whole, line
+from hob_gateway.house import House, gather, need_manage, route, streamed, treatment
+from hob_gateway.telling import Manner, Pieces, Whole, line
 
 #: How a dialect puts text, reasoning and calls into a line.
 Words = Callable[[str, str, list[dict[str, Any]]], dict[str, Any]]
@@ -86,8 +86,10 @@ async def _answer(
 ) -> Response | None:
     head = {"model": model, "created_at": _now(house)}
     if asking.take(fields, "stream", bool, True):
-        begun = await telling.whole(request, telling.begun(counted(house, events)))
-        return None if begun is None else Stream(_lines(begun, head, words), "application/x-ndjson", _broken)
+        # Every line must be an answer: a piece of nothing says "still waiting".
+        waiting = line(head | words("", "", []) | {"done": False})
+        manner = Manner(media_type="application/x-ndjson", broken=_broken, waiting=waiting)
+        return await streamed(house, request, events, lambda begun: _lines(begun, head, words), manner)
     answer = await telling.whole(request, gather(house, events))
     return None if answer is None else Whole(_whole(answer, head, words))
 
@@ -131,14 +133,21 @@ async def _warm(house: House, request: Request, model: str, fields: Fields, word
         await house.client.unload(model)
         reason = "unload"
     else:
-        async with aclosing(
-            house.client.load(model, keep_alive_seconds=wish.get("keep_alive_seconds"))
-        ) as steps:
-            async for _ in steps:
-                pass
+        await _load(house, model, wish.get("keep_alive_seconds"))
         reason = "load"
     end = {"done": True, "done_reason": reason}
     return Whole({"model": model, "created_at": _now(house)} | words("", "", []) | end)
+
+
+async def _load(house: House, model: str, keep_alive_seconds: int | None) -> None:
+    """At a door that may not hold a model in memory, asking it for something has it loaded, too."""
+    steps = house.client.load(model, keep_alive_seconds=keep_alive_seconds)
+    try:
+        async with aclosing(steps):
+            async for _ in steps:
+                pass
+    except NotPermitted:
+        await house.client.tokenize(model, "")
 
 
 async def refuse_managing(house: House, request: Request) -> Response:

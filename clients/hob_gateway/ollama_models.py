@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from hob.version import VERSION
+from hob_client.errors import NotPermitted
 from hob_client.models import Model, ModelDetails, Resident
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +20,7 @@ from hob_gateway.faults import ollama_shape
 from hob_gateway.house import House, route, treatment
 from hob_gateway.telling import Whole
 
-#: Of Ollama's interface: clients ask whether it is new enough. The daemon's own is in `hob`.
+#: Of Ollama's interface: clients ask whether it is new enough. The program's own is in `hob`.
 INTERFACE = "0.12.0"
 _ABILITIES = {
     "generate": "completion",
@@ -45,8 +47,13 @@ async def tags(house: House, request: Request) -> Response:
 
 
 async def residents(house: House, request: Request) -> Response:
-    status = await house.client.status()
-    return Whole({"models": [_running(resident) for resident in status.residents]})
+    """Where the door does not tell of memory it tells which models are there."""
+    try:
+        found = [_running(resident) for resident in (await house.client.status()).residents]
+    except NotPermitted:
+        models = await house.client.models()
+        found = [_tag(model) for model in models if model.residency == "ready"]
+    return Whole({"models": found})
 
 
 async def show(house: House, request: Request) -> Response:
@@ -64,7 +71,7 @@ async def embed(house: House, request: Request) -> Response | None:
     vectors = await telling.whole(request, house.client.embed(model, texts, **wishes))
     if vectors is None:
         return None
-    house.metrics.count_receipt(vectors.receipt)
+    house.count(vectors.receipt)
     told = {"model": model, "embeddings": vectors.vectors}
     return Whole(told | {"prompt_eval_count": vectors.receipt.num_prompt_tokens})
 
@@ -78,7 +85,7 @@ async def embed_one(house: House, request: Request) -> Response | None:
 
 
 async def version(house: House, request: Request) -> Response:
-    return Whole({"version": INTERFACE, "hob": (await house.client.status()).version})
+    return Whole({"version": INTERFACE, "hob": VERSION})
 
 
 def _tag(model: Model) -> dict[str, Any]:

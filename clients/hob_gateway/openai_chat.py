@@ -19,8 +19,8 @@ from starlette.routing import Route
 from hob_gateway import asking, openai_talk, telling
 from hob_gateway.asking import Fields
 from hob_gateway.faults import openai_shape
-from hob_gateway.house import House, counted, gather_logged, route, treatment
-from hob_gateway.telling import Pieces, Stream, Whole, sse
+from hob_gateway.house import House, gather_logged, route, streamed, treatment
+from hob_gateway.telling import Manner, Pieces, Whole, sse
 
 END = b"data: [DONE]\n\n"
 #: They would change the answer; nothing here does that.
@@ -39,11 +39,9 @@ async def complete(house: House, request: Request) -> Response | None:
     head = _head(house, model)
     if asking.take(fields, "stream", bool, False):
         options = asking.take(fields, "stream_options", dict, {})
-        begun = await telling.whole(request, telling.begun(counted(house, events)))
-        if begun is None:
-            return None
-        return Stream(
-            _pieces(begun, head, has_usage=bool(options.get("include_usage"))), "text/event-stream", broken
+        has_usage = bool(options.get("include_usage"))
+        return await streamed(
+            house, request, events, lambda begun: _pieces(begun, head, has_usage=has_usage), MANNER
         )
     gathered = await telling.whole(request, gather_logged(house, events))
     if gathered is None:
@@ -54,6 +52,9 @@ async def complete(house: House, request: Request) -> Response | None:
 
 def broken(error: HobError) -> bytes:
     return sse(openai_shape(error))
+
+
+MANNER = Manner(media_type="text/event-stream", broken=broken, waiting=telling.WAITING)
 
 
 def _wishes(fields: Fields) -> dict[str, Any]:

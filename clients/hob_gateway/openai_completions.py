@@ -19,9 +19,9 @@ from starlette.routing import Route
 from hob_gateway import asking, openai_talk, telling
 from hob_gateway.asking import Fields
 from hob_gateway.faults import openai_shape
-from hob_gateway.house import House, counted, gather_logged, route, treatment
-from hob_gateway.openai_chat import END, broken
-from hob_gateway.telling import Pieces, Stream, Whole, sse
+from hob_gateway.house import House, gather_logged, route, streamed, treatment
+from hob_gateway.openai_chat import END, MANNER
+from hob_gateway.telling import Pieces, Whole, sse
 
 MAX_PROMPTS = 16
 _REFUSED = ("best_of_logprobs", "prediction")
@@ -47,9 +47,8 @@ async def complete(house: House, request: Request) -> Response | None:
     if asking.take(fields, "stream", bool, False):
         if len(prompts) > 1:
             raise InvalidRequest(f"a stream has one prompt, not {len(prompts)}; ask once for each")
-        events = counted(house, _events(house, model, prompts[0], fields, wishes))
-        begun = await telling.whole(request, telling.begun(events))
-        return None if begun is None else Stream(_pieces(begun, head, fields), "text/event-stream", broken)
+        events = _events(house, model, prompts[0], fields, wishes)
+        return await streamed(house, request, events, lambda begun: _pieces(begun, head, fields), MANNER)
     completion = await telling.whole(request, _complete_all(house, model, prompts, fields, wishes, head))
     return None if completion is None else Whole(completion)
 

@@ -75,7 +75,7 @@ async def embed(house: House, request: Request) -> Response | None:
     vectors = await telling.whole(request, house.client.embed(model, fields["input"], **wishes))
     if vectors is None:
         return None
-    house.metrics.count_receipt(vectors.receipt)
+    house.count(vectors.receipt)
     return Whole(_embeddings(vectors, is_packed=fields.get("encoding_format") == "base64"))
 
 

@@ -19,9 +19,9 @@ from starlette.routing import Route
 
 from hob_gateway import asking, responses_talk, telling
 from hob_gateway.faults import openai_shape
-from hob_gateway.house import House, counted, gather, route, treatment
+from hob_gateway.house import House, gather, route, streamed, treatment
 from hob_gateway.remembered import Remembered
-from hob_gateway.telling import Pieces, Stream, Whole, sse
+from hob_gateway.telling import Manner, Pieces, Whole, sse
 
 
 def routes(house: House) -> list[Route]:
@@ -59,10 +59,7 @@ async def create(house: House, request: Request, remembered: Remembered) -> Resp
             remembered.keep(token, body["id"], [*turns, answer.message], house.now())
 
     if asking.take(fields, "stream", bool, False):
-        begun = await telling.whole(request, telling.begun(counted(house, events)))
-        return (
-            None if begun is None else Stream(_Teller(body, keep).pieces(begun), "text/event-stream", _broken)
-        )
+        return await streamed(house, request, events, _Teller(body, keep).pieces, MANNER)
     answer = await telling.whole(request, gather(house, events))
     if answer is None:
         return None
@@ -74,6 +71,9 @@ async def create(house: House, request: Request, remembered: Remembered) -> Resp
 def _broken(error: HobError) -> bytes:
     told = openai_shape(error)["error"]
     return sse({"type": "error", "code": told["code"], "message": told["message"], "param": None}, "error")
+
+
+MANNER = Manner(media_type="text/event-stream", broken=_broken, waiting=telling.WAITING)
 
 
 class _Teller:

@@ -20,6 +20,7 @@ from hob_gateway.listening import Address
 from hob_gateway.origins import LOOPBACK, Names, check_origin, names_of
 
 RUNNING = "running.json"
+_STDERR = 2
 TOKENS = "tokens.json"
 
 
@@ -29,6 +30,7 @@ class Wishes:
 
     door: str
     address: Address
+    door_name: str = ""  # where it is known
     lan: bool = False
     certificate: str = ""
     key: str = ""
@@ -36,6 +38,9 @@ class Wishes:
     origins: tuple[str, ...] = ()
     unconfined: bool = False
     rate: int = 50
+    access_log: bool = True
+    traces: str = ""  # a file, "-" for stderr
+    keep_alive: float = 10.0
     ready_fd: int | None = None
 
 
@@ -46,10 +51,11 @@ def run(wishes: Wishes) -> int:
         check_origin(origin)
     folder = places.folder()
     pair = _certificate(wishes, folder)
+    traces = _traces(wishes.traces)
     sock, address = listening.listen(wishes.address)
     url = f"{'https' if pair else 'http'}://{address}" if not address.path else str(address)
-    with _noted(folder, url, wishes.door):
-        serve = _Serve(wishes, sock, address, url, pair)
+    with _noted(folder, url, wishes):
+        serve = _Serve(wishes, sock, address, url, pair, traces)
         if wishes.unconfined:
             return serve("none (--unconfined)")
         readable = [str(folder), *(pair or ())]
@@ -57,9 +63,9 @@ def run(wishes: Wishes) -> int:
 
 
 @contextlib.contextmanager
-def _noted(folder: Path, url: str, door: str) -> Iterator[None]:
+def _noted(folder: Path, url: str, wishes: Wishes) -> Iterator[None]:
     """Tells `hob gateway status` where it is."""
-    record = {"pid": os.getpid(), "url": url, "socket": door}
+    record = {"pid": os.getpid(), "url": url, "socket": wishes.door, "door": wishes.door_name}
     places.write_record(folder / RUNNING, record)
     try:
         yield
@@ -80,36 +86,64 @@ def _certificate(wishes: Wishes, folder: Path) -> tuple[str, str] | None:
     return made.certificate, made.key
 
 
+def _traces(path: str) -> int | None:
+    """Opened now, for behind the walls nothing is."""
+    from hob_gateway.journal import open_file
+
+    return None if not path else _STDERR if path == "-" else open_file(path)
+
+
 class _Serve:
     """The part of `run` that happens behind the walls."""
 
     def __init__(
-        self, wishes: Wishes, sock: socket.socket, address: Address, url: str, pair: tuple[str, str] | None
+        self,
+        wishes: Wishes,
+        sock: socket.socket,
+        address: Address,
+        url: str,
+        pair: tuple[str, str] | None,
+        traces: int | None,
     ) -> None:
         self._wishes = wishes
         self._sock = sock
         self._address = address
         self._url = url
         self._pair = pair
+        self._traces = traces
 
     def __call__(self, confinement: str) -> int:
         # Here and not above: the porter, which is this program before the fork, needs none of it.
         from hob_gateway.app import build
         from hob_gateway.house import House
+        from hob_gateway.journal import Journal, recorder
         from hob_gateway.patience import Server, settings
         from hob_gateway.tokens import TokenBook
 
-        house = House(socket=self._wishes.door, confinement=confinement)
+        house = House(
+            socket=self._wishes.door,
+            door=self._wishes.door_name,
+            url=self._url,
+            confinement=confinement,
+            keep_alive_seconds=self._wishes.keep_alive,
+        )
         book = TokenBook(places.folder() / TOKENS)
-        app = build(house, names=self._names(), book=book, rate=self._wishes.rate)
+        access = Journal(_STDERR) if self._wishes.access_log else None
+        traces = Journal(self._traces) if self._traces is not None else None
+        record = recorder(access, traces)
+        app = build(house, names=self._names(), book=book, rate=self._wishes.rate, record=record)
         pair = self._pair or (None, None)
         server = Server(settings(app, *pair), on_ready=self._told_ready)
         if self._wishes.lan:
             _say(f"whoever reaches {self._url} and has a token can use your models")
-        _say(f"gateway at {self._url}, door {self._wishes.door}, {confinement}")
+        _say(f"gateway at {self._url}, door {self._wishes.door_name or self._wishes.door}, {confinement}")
         if not book.tokens():
             _say("there is no token yet; make one with `hob gateway token add NAME`")
-        asyncio.run(server.serve(sockets=[self._sock]))
+        try:
+            asyncio.run(server.serve(sockets=[self._sock]))
+        finally:
+            for journal in filter(None, (access, traces)):
+                journal.close()
         return 0
 
     def _names(self) -> Names:

@@ -27,7 +27,7 @@ def start(arguments: Sequence[str]) -> dict[str, Any]:
     """What `hob gateway status` tells of it. Raises HobError with its own sentence if it does not start."""
     ready, told = os.pipe()
     path = places.folder() / LOG
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         subprocess.Popen(
             [sys.executable, "-I", "-m", "hob_gateway", *arguments, "--ready-fd", str(told)],

@@ -14,8 +14,9 @@ from typing import Any, Self
 
 from grpclib.const import Status
 from grpclib.server import Server
-from hob.v1 import daemon_pb2, inference_pb2, models_pb2
+from hob.v1 import daemon_pb2, doors_pb2, inference_pb2, models_pb2
 from hob.v1.daemon_grpc import DaemonServiceBase
+from hob.v1.doors_grpc import DoorServiceBase
 from hob.v1.inference_grpc import InferenceServiceBase
 from hob.v1.models_grpc import ModelServiceBase
 
@@ -64,7 +65,7 @@ class FakeDaemon:
 
     async def _serve(self) -> None:
         self._gone = asyncio.Event()
-        server = _Server([_Inference(self), _Models(self), _Daemon(self)])
+        server = _Server([_Inference(self), _Models(self), _Daemon(self), _Doors(self)])
         self.path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.path))
@@ -82,6 +83,9 @@ class FakeDaemon:
                 if isinstance(step, Refusal):
                     await _refuse(stream, step)
                     return
+                if isinstance(step, threading.Event):  # the test says when it goes on
+                    await asyncio.to_thread(step.wait, WAIT_SECONDS)
+                    continue
                 if step is HANG:
                     await asyncio.Event().wait()
                 await stream.send_message(response(event=step))
@@ -287,3 +291,20 @@ class _Daemon(DaemonServiceBase):
 
     async def Drain(self, stream: Any) -> None:
         await self._daemon.answer(stream, daemon_pb2.DrainResponse(num_finished=1))
+
+
+class _Doors(DoorServiceBase):
+    """The owner's door, and the gateway's at the same place."""
+
+    def __init__(self, daemon: FakeDaemon) -> None:
+        self._daemon = daemon
+
+    async def ListDoors(self, stream: Any) -> None:
+        doors = [daemon_pb2.Door(name=name, path=str(self._daemon.path)) for name in ("owner", "gateway")]
+        opened = [doors_pb2.OpenDoor(door=door) for door in doors]
+        await self._daemon.answer(stream, doors_pb2.ListDoorsResponse(doors=opened))
+
+    async def AddDoor(self, stream: Any) -> None:
+        raise NotImplementedError
+
+    RemoveDoor = TestDoor = ReloadConfig = AddDoor

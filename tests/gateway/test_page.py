@@ -86,3 +86,27 @@ def test_markdown_is_a_tree_of_elements(text: str, tree: object, tmp_path: Path)
     argv[4] = str(module)
     told = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert json.loads(told.stdout) == tree, told.stderr
+
+
+def test_gateway_walks_into_its_walls(gateway: RunningGateway, door: FakeDaemon) -> None:
+    with gateway.http() as http:
+        told = http.get("/hob/attest").json()
+    assert told["all_held"] and {each["subject"] for each in told["evidence"]} == {"gateway"}
+    assert not [request for request in door.requests if type(request).__name__ == "AttestRequest"]
+
+
+def test_walls_that_do_not_stand_are_told(gateway: RunningGateway, tmp_path: Path) -> None:
+    bare = RunningGateway(tmp_path / "home", gateway.socket).start("--unconfined")
+    try:
+        with bare.http() as http:
+            told = http.get("/hob/attest").json()
+    finally:
+        bare.stop()
+    assert [each["property"] for each in told["evidence"] if each["held"]] == []
+
+
+def test_daemons_wires_are_for_tokens_that_manage(gateway: RunningGateway, door: FakeDaemon) -> None:
+    secret = gateway.add_token("wires", "--scope", "manage")
+    with gateway.http() as http, gateway.http(authorization=f"Bearer {secret}") as boss:
+        assert [wire["name"] for wire in http.get("/hob/wires").json()["wires"]] == ["this gateway"]
+        assert [wire["name"] for wire in boss.get("/hob/wires").json()["wires"]][1:] == ["telemetry"]

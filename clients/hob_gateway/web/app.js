@@ -1,15 +1,17 @@
 // The page: a conversation in memory, and what is done to it. Nothing is kept, and nothing is loaded from elsewhere.
 
 import { House, Refused } from "/web/chat.js";
+import { content, MAX_FILES, read } from "/web/files.js";
+import { drawAttest, drawFailure, drawHouse, drawWires, openView } from "/web/house.js";
+import { $, button, make } from "/web/made.js";
 import { render } from "/web/markdown.js";
 
-const $ = (id) => document.getElementById(id);
 const NUMBERS = ["temperature", "top_p", "max_tokens", "seed"];
 const WATCH_MS = 2000;
 const turns = []; // {role, text, thought, files, note, failed}
 let house = null; // once a token was good
 let asking = null; // AbortController of the answer under way
-let attached = []; // {name, url}
+let attached = []; // {name, url} or {name, text}
 
 // ------------------------------------------------------------- opening
 
@@ -63,9 +65,7 @@ function request() {
   const messages = system ? [{ role: "system", content: system }] : [];
   for (const turn of turns) {
     if (turn.role === "assistant" && !turn.text) continue;
-    const images = (turn.files ?? []).map((file) => ({ type: "image_url", image_url: { url: file.url } }));
-    const content = images.length ? [...images, { type: "text", text: turn.text }] : turn.text;
-    messages.push({ role: turn.role, content });
+    messages.push({ role: turn.role, content: content(turn) });
   }
   const asked = { model: $("model").value, messages };
   for (const name of NUMBERS) if ($(name).value !== "") asked[name] = Number($(name).value);
@@ -138,12 +138,6 @@ function edit(index) {
 
 // ------------------------------------------------------------- drawing
 
-function make(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
 function draw() {
   $("talk").replaceChildren(...turns.map(element));
   $("stop").hidden = !asking;
@@ -155,7 +149,7 @@ function element(turn, index) {
   const isLast = index === turns.length - 1;
   const li = make("li", { className: `turn ${turn.role}` }, make("h3", { textContent: turn.role === "user" ? "You" : "Model" }));
   if (asking && isLast) li.classList.add("busy");
-  for (const file of turn.files ?? []) li.append(make("img", { src: file.url, alt: file.name }));
+  for (const file of turn.files ?? []) li.append(shown(file));
   if (turn.thought) {
     const body = make("div", { className: "text plain", textContent: turn.thought });
     li.append(make("details", { className: "thought", open: !turn.text }, make("summary", { textContent: "Thoughts" }), body));
@@ -167,13 +161,21 @@ function element(turn, index) {
   return li;
 }
 
+function shown(file) {
+  if (file.url) return make("img", { src: file.url, alt: file.name });
+  return make("details", { className: "file" }, make("summary", { textContent: file.name }), make("pre", { textContent: file.text }));
+}
+
 function actions(turn, index, isLast) {
   const row = make("div", { className: "actions" });
-  const button = (name, act) => row.append(make("button", { type: "button", textContent: name, onclick: act }));
-  if (turn.role === "user") button("Edit", () => edit(index));
-  else if (!asking) {
-    button("Copy", () => navigator.clipboard?.writeText(turn.text));
-    if (isLast) button("Regenerate", regenerate);
+  if (asking) {
+    if (turn.note) row.append(make("span", { className: "quiet", textContent: turn.note }));
+    return row;
+  }
+  if (turn.role === "user") row.append(button("Edit", () => edit(index)));
+  else {
+    row.append(button("Copy", () => navigator.clipboard?.writeText(turn.text)));
+    if (isLast) row.append(button("Regenerate", regenerate));
   }
   if (turn.note) row.append(make("span", { className: turn.failed ? "error" : "quiet", textContent: turn.note }));
   return row;
@@ -184,14 +186,28 @@ function drawFiles() {
     attached = attached.filter((other) => other !== file);
     drawFiles();
   };
-  const items = attached.map((file) =>
-    make("li", {}, `${file.name} `, make("button", { type: "button", textContent: "Remove", onclick: remove(file) })));
+  const items = attached.map((file) => {
+    const made = button("Remove", remove(file));
+    made.setAttribute("aria-label", `Remove ${file.name}`);
+    return make("li", {}, `${file.name} `, made);
+  });
   $("files").replaceChildren(...items);
 }
 
-// ------------------------------------------------------------- the house
+async function attach(files) {
+  $("files-error").textContent = "";
+  for (const file of files) {
+    try {
+      if (attached.length >= MAX_FILES) throw new Error(`A message has at most ${MAX_FILES} files; send some first.`);
+      attached.push(await read(file));
+    } catch (error) {
+      $("files-error").textContent = error.message;
+    }
+  }
+  drawFiles();
+}
 
-const gib = (bytes) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+// ------------------------------------------------------------- the house
 
 async function watch() {
   try {
@@ -202,27 +218,18 @@ async function watch() {
   setTimeout(watch, WATCH_MS);
 }
 
-function drawHouse(told) {
-  $("memory").replaceChildren(...told.memory.map((device) => {
-    const used = device.budget_bytes - device.free_bytes;
-    const words = `${device.device}: ${gib(used)} of ${gib(device.budget_bytes)}`;
-    const meter = make("meter", { min: 0, max: device.budget_bytes, value: used, high: device.budget_bytes * 0.9, textContent: words });
-    meter.setAttribute("aria-label", words);
-    return make("p", {}, words, make("br"), meter);
-  }));
-  const residents = told.residents.map((one) => {
-    const cells = one.total_cells ? `, context ${Math.round((100 * one.used_cells) / one.total_cells)} % full` : "";
-    const work = one.num_running ? `${one.num_running} running, ${one.num_queued} waiting` : "idle";
-    return make("li", {}, make("strong", { textContent: one.model }), make("br"),
-      `${one.residency}${one.pinned ? ", pinned" : ""}: ${work}`, make("br"), `${gib(one.resident_bytes)}${cells}`);
-  });
-  const loading = told.loading.map((name) => make("li", {}, `${name}: loading`));
-  const none = make("li", { className: "quiet", textContent: "No model; the first question loads one." });
-  $("residents").replaceChildren(...(residents.length + loading.length ? [...residents, ...loading] : [none]));
-  const walls = [["Daemon", told.confinement.daemon], ["Gateway", told.confinement.gateway]];
-  for (const one of told.residents) walls.push([one.model, one.sandbox]);
-  $("walls").replaceChildren(...walls.flatMap(([who, what]) =>
-    [make("dt", { textContent: who }), make("dd", { textContent: what })]));
+async function view(title, path, drawn) {
+  openView(title);
+  try {
+    drawn(await house.get(path));
+  } catch (error) {
+    drawFailure(error);
+  }
+}
+
+function written(turn) {
+  const names = (turn.files ?? []).map((file) => file.name);
+  return names.length ? `(with ${names.join(", ")})\n\n${turn.text}` : turn.text;
 }
 
 // ------------------------------------------------------------- hands
@@ -241,7 +248,7 @@ $("prompt").addEventListener("keydown", (event) => {
   }
 });
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape") asking?.abort();
+  if (event.key === "Escape" && !$("view").open) asking?.abort();
   if (event.key === "/" && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) {
     event.preventDefault();
     $("prompt").focus();
@@ -259,22 +266,26 @@ $("clear").addEventListener("click", () => {
   $("prompt").focus();
 });
 $("attach").addEventListener("change", async () => {
-  for (const file of $("attach").files) attached.push({ name: file.name, url: await dataUrl(file) });
+  const files = [...$("attach").files];
   $("attach").value = "";
-  drawFiles();
+  await attach(files);
 });
+$("prompt").addEventListener("paste", (event) => {
+  if (!event.clipboardData.files.length) return; // text goes where it always goes
+  event.preventDefault();
+  attach([...event.clipboardData.files]);
+});
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault(); // else the browser would leave the page for the file
+  if (house) attach([...event.dataTransfer.files]);
+});
+$("show-wires").addEventListener("click", () => view("What could touch a network", "/hob/wires", drawWires));
+$("show-attest").addEventListener("click", () => view("Whether the walls stand", "/hob/attest", drawAttest));
+$("view-close").addEventListener("click", () => $("view").close());
 $("export").addEventListener("click", () => {
-  const text = turns.map((turn) => `## ${turn.role}\n\n${turn.text}\n`).join("\n");
+  const text = turns.map((turn) => `## ${turn.role}\n\n${written(turn)}\n`).join("\n");
   const url = URL.createObjectURL(new Blob([text], { type: "text/markdown" }));
   make("a", { href: url, download: "conversation.md" }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 });
-
-function dataUrl(file) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(file);
-  });
-}

@@ -50,8 +50,8 @@ async function* events(body) {
     const parts = (rest + value).split("\n\n");
     rest = parts.pop();
     for (const part of parts) {
-      const data = part.replace(/^data: /, "");
-      if (data !== "[DONE]") yield JSON.parse(data);
+      const data = part.match(/^data: (.*)$/m)?.[1]; // a comment keeps the connection, and says nothing
+      if (data && data !== "[DONE]") yield JSON.parse(data);
     }
   }
 }

@@ -118,7 +118,7 @@ def _of_files(config: Config, journal: Path) -> Iterator[DataPlace]:
     if (gateway := state / "gateway").is_dir():
         yield DataPlace(
             data="gateway_tokens",
-            place=f"{gateway}: digests of tokens, and a certificate of its own",
+            place=f"{gateway}: digests of tokens, a certificate of its own, and a log without content",
             lasts="until they are revoked, and have ended",
             is_on_disk=True,
         )
