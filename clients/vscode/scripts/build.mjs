@@ -1,0 +1,85 @@
+// Builds the extension: types and descriptor from the protos, then one bundle for the editor and one for the chat.
+//
+// Must never keep a copy of a proto that a person could edit, and never reach a network.
+// Called by package.json: --types (generated types alone), --tests (unit tests too), --release (small, no maps).
+
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import esbuild from "esbuild";
+import protobuf from "protobufjs";
+import { icon } from "./icon.mjs";
+import { notices } from "./notices.mjs";
+
+const HERE = join(dirname(fileURLToPath(import.meta.url)), "..");
+const ROOT = join(HERE, "../..");
+const PROTO = join(ROOT, "proto");
+const GENERATED = join(HERE, "build/generated");
+const NAMES = ["daemon", "inference", "models"].map((name) => `hob/v1/${name}.proto`);
+// What could open a connection or resolve a name. Each is replaced by the module of its name in src/wall, or
+// by one that refuses everything.
+const GUARDED = /^(?:node:)?(net|tls|dns|dns\/promises|http|https|http2|dgram|inspector)$/;
+const WALLED = new Set(["net", "http2"]);
+
+const wants = (flag) => process.argv.includes(flag);
+
+function generateContract() {
+  rmSync(GENERATED, { recursive: true, force: true });
+  mkdirSync(GENERATED, { recursive: true });
+  const root = new protobuf.Root();
+  root.resolvePath = (origin, target) =>
+    target.startsWith("google/") ? protobuf.util.path.resolve(origin, target) : join(PROTO, target);
+  root.loadSync(NAMES, { keepCase: true });
+  root.resolveAll();
+  writeFileSync(join(GENERATED, "descriptor.json"), JSON.stringify(root.toJSON({ keepComments: false })));
+  const generator = join(HERE, "node_modules/@grpc/proto-loader/build/bin/proto-loader-gen-types.js");
+  const shape = ["--keepCase", "--longs=Number", "--enums=String", "--bytes=Buffer", "--defaults", "--oneofs"];
+  const argv = [generator, ...NAMES, "-I", PROTO, ...shape, "--grpcLib=@grpc/grpc-js", `--outDir=${GENERATED}`];
+  execFileSync(process.execPath, argv, { cwd: HERE, stdio: ["ignore", "ignore", "inherit"] });
+}
+
+const wall = {
+  name: "wall",
+  setup(build) {
+    build.onResolve({ filter: GUARDED }, ({ path, importer }) => {
+      const name = GUARDED.exec(path)[1];
+      if (importer.startsWith(join(HERE, "src/wall"))) return { path: name, external: true };
+      return { path: join(HERE, "src/wall", WALLED.has(name) ? `${name}.ts` : "nothing.ts") };
+    });
+  },
+};
+
+const common = {
+  absWorkingDir: HERE,
+  bundle: true,
+  minify: wants("--release"),
+  sourcemap: wants("--release") ? false : "linked",
+  legalComments: "none",
+  logLevel: "warning",
+};
+const inNode = { ...common, platform: "node", target: "node20", external: ["vscode"], plugins: [wall] };
+
+async function bundle() {
+  rmSync(join(HERE, "dist"), { recursive: true, force: true });
+  const main = { "extension": "src/extension.ts" };
+  await esbuild.build({ ...inNode, format: "cjs", entryPoints: main, outdir: "dist", metafile: true })
+    .then(({ metafile }) => writeFileSync(join(HERE, "NOTICE.txt"), notices(HERE, metafile)));
+  const page = { "chat": "src/webview/main.ts" };
+  await esbuild.build({ ...common, platform: "browser", target: "chrome120", format: "iife", entryPoints: page, outdir: "dist" });
+  copyFileSync(join(HERE, "src/webview/chat.css"), join(HERE, "dist/chat.css"));
+  writeFileSync(join(HERE, "media/icon.png"), icon());
+  copyFileSync(join(ROOT, "LICENSE"), join(HERE, "LICENSE"));
+}
+
+async function bundleTests() {
+  const outdir = "build/tests";
+  rmSync(join(HERE, outdir), { recursive: true, force: true });
+  const names = readdirSync(join(HERE, "test/unit")).filter((name) => name.endsWith(".test.ts"));
+  const entryPoints = names.map((name) => `test/unit/${name}`);
+  await esbuild.build({ ...inNode, format: "cjs", entryPoints, outdir, outExtension: { ".js": ".cjs" } });
+}
+
+generateContract();
+if (!wants("--types")) await bundle();
+if (wants("--tests")) await bundleTests();
