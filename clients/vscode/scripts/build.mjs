@@ -1,7 +1,8 @@
 // Builds the extension: types and descriptor from the protos, then one bundle for the editor and one for the chat.
 //
 // Must never keep a copy of a proto that a person could edit, and never reach a network.
-// Called by package.json: --types (generated types alone), --tests (unit tests too), --release (small, no maps).
+// Called by package.json: --types (generated types alone), --tests (unit tests too), --suite (what runs in an editor,
+// alone), --release (small, no maps).
 
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
@@ -80,6 +81,14 @@ async function bundleTests() {
   await esbuild.build({ ...inNode, format: "cjs", entryPoints, outdir, outExtension: { ".js": ".cjs" } });
 }
 
+/** What runs inside a real editor, beside the packaged extension. */
+async function bundleSuite() {
+  const outdir = "build/suite";
+  rmSync(join(HERE, outdir), { recursive: true, force: true });
+  await esbuild.build({ ...common, platform: "node", target: "node20", external: ["vscode"], format: "cjs", entryPoints: ["test/suite/index.ts"], outdir });
+}
+
 generateContract();
-if (!wants("--types")) await bundle();
+if (wants("--suite")) await bundleSuite();
+else if (!wants("--types")) await bundle();
 if (wants("--tests")) await bundleTests();
