@@ -36,7 +36,7 @@ export function judge(
     const names = [...new Set([...gaps.map((gap) => gap.subject), ...open.map((wire) => wire.name)])];
     return { isClean: false, headline: `Something can leave this machine: ${names.join(", ")} (${at})`, lines };
   }
-  return { isClean: true, headline: `Nothing can leave: the daemon and its workers cannot use a network (checked ${at})`, lines };
+  return { isClean: true, headline: `Nothing can leave by way of hob: its daemon and workers cannot use a network (checked ${at})`, lines };
 }
 
 function network(attestation: Attestation | undefined): string[] {

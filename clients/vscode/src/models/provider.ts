@@ -93,7 +93,8 @@ export class Provider {
 function describe(model: Model, details: ModelDetails | undefined): Information | undefined {
   const resident = details?.resident;
   const abilities = resident?.abilities ?? [];
-  if (model.quarantined || details?.problem || (abilities.length > 0 && !abilities.includes("ABILITY_CHAT"))) return undefined;
+  const isUnreadable = !resident && details?.problem;
+  if (model.quarantined || isUnreadable || (abilities.length > 0 && !abilities.includes("ABILITY_CHAT"))) return undefined;
   const context = resident?.context_tokens || details?.plan?.context_tokens || USUAL_CONTEXT;
   const most = Math.max(1, Math.floor(context / 4));
   return {
