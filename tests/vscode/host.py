@@ -76,7 +76,13 @@ class Host:
         self._run("--install-extension", str(VSIX))
         self._port = _free_port()
         address = f"127.0.0.1:{self._port}"
-        quiet = ("--auth", "none", "--disable-telemetry", "--disable-update-check", "--disable-workspace-trust")
+        quiet = (
+            "--auth",
+            "none",
+            "--disable-telemetry",
+            "--disable-update-check",
+            "--disable-workspace-trust",
+        )
         with self.log.open("ab") as log:
             command = self._command("--bind-addr", address, *quiet, str(self.folder))
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
@@ -125,11 +131,18 @@ class Host:
     def _command(self, *arguments: str) -> list[str]:
         node = shutil.which("node")
         assert node
-        folders = ("--user-data-dir", str(self.home / "data"), "--extensions-dir", str(self.home / "extensions"))
+        folders = (
+            "--user-data-dir",
+            str(self.home / "data"),
+            "--extensions-dir",
+            str(self.home / "extensions"),
+        )
         return [node, str(ENTRY), *folders, *arguments]
 
     def _run(self, *arguments: str) -> None:
-        done = subprocess.run(self._command(*arguments), env=self._environment, capture_output=True, timeout=90)
+        done = subprocess.run(
+            self._command(*arguments), env=self._environment, capture_output=True, timeout=90
+        )
         assert done.returncode == 0, done.stderr.decode()
 
     def _is_listening(self) -> bool:
@@ -142,5 +155,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-

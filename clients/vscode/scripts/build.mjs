@@ -20,8 +20,12 @@ const GENERATED = join(HERE, "build/generated");
 const NAMES = ["daemon", "inference", "models"].map((name) => `hob/v1/${name}.proto`);
 // What could open a connection or resolve a name. Each is replaced by the module of its name in src/wall, or
 // by one that refuses everything.
-const GUARDED = /^(?:node:)?(net|tls|dns|dns\/promises|http|https|http2|dgram|inspector)$/;
+const GUARDED = /^(?:node:)?(net|tls|dns|dns\/promises|http|https|http2|dgram|inspector|@protobufjs\/fetch)$/;
 const WALLED = new Set(["net", "http2"]);
+
+// What Node and browsers have without asking for a module.
+const GLOBALS = ["fetch", "WebSocket", "EventSource", "XMLHttpRequest"];
+const without = Object.fromEntries(GLOBALS.flatMap((name) => [name, `globalThis.${name}`, `global.${name}`].map((each) => [each, "undefined"])));
 
 const wants = (flag) => process.argv.includes(flag);
 
@@ -56,6 +60,7 @@ const common = {
   bundle: true,
   minify: wants("--release"),
   sourcemap: wants("--release") ? false : "linked",
+  define: without,
   legalComments: "none",
   logLevel: "warning",
 };

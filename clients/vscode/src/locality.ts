@@ -34,7 +34,7 @@ export function judge(
     return { isClean: false, headline: `It could not be checked whether anything can leave (${at})`, lines };
   if (gaps.length || open.length) {
     const names = [...new Set([...gaps.map((gap) => gap.subject), ...open.map((wire) => wire.name)])];
-    return { isClean: false, headline: `Something can leave this machine: ${names.join(", ")} (${at})`, lines };
+    return { isClean: false, headline: `Not every way out is shut: ${names.join(", ")} (checked ${at})`, lines };
   }
   return { isClean: true, headline: `Nothing can leave by way of hob: its daemon and workers cannot use a network (checked ${at})`, lines };
 }
