@@ -5,8 +5,10 @@ Must leave nothing behind. Called by pytest; the tests run where `make editors` 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,12 +44,10 @@ def vscode_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningD
     running.stop()
 
 
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory, vscode_daemon: RunningDaemon) -> Iterator[Host]:
-    if missing := vscode.missing():
-        pytest.skip(missing)
-    daemon = vscode_daemon.environment
-    told = Host(tmp_path_factory.mktemp("v"), {"PATH": daemon["PATH"], "HOB_SOCKET": daemon["HOB_SOCKET"]})
+@contextmanager
+def configured(home: Path, socket: Path) -> Iterator[Host]:
+    """VS Code with a project, asking the daemon of a socket, and completing with the stand-in."""
+    told = Host(home, {"PATH": os.environ["PATH"], "HOB_SOCKET": str(socket)})
     for name, text in FILES.items():
         (told.folder / name).write_text(text)
     told.configure(hob__command=[sys.executable, str(STAND_IN)], hob__startDaemon=False)
@@ -55,3 +55,11 @@ def host(tmp_path_factory: pytest.TempPathFactory, vscode_daemon: RunningDaemon)
         yield told.start()
     finally:
         told.stop()
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory, vscode_daemon: RunningDaemon) -> Iterator[Host]:
+    if missing := vscode.missing():
+        pytest.skip(missing)
+    with configured(tmp_path_factory.mktemp("v"), vscode_daemon.socket) as host:
+        yield host

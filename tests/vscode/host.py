@@ -62,15 +62,16 @@ class Host:
             "EXTENSIONS_GALLERY": '{"serviceUrl":"http://127.0.0.1:9/"}',
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._settings = dict(_QUIET)
         self._port = 0
 
     def configure(self, **settings: object) -> None:
-        """Settings by name, with `__` for each dot; those of the machine go where it keeps them."""
-        told = _QUIET | {name.replace("__", "."): value for name, value in settings.items()}
+        """More settings, by name with `__` for each dot; those of the machine go where it keeps them."""
+        self._settings |= {name.replace("__", "."): value for name, value in settings.items()}
         for scope in ("User", "Machine"):
             path = self.home / "data" / scope / "settings.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(told))
+            path.write_text(json.dumps(self._settings))
 
     def start(self) -> Host:
         self._run("--install-extension", str(VSIX))
@@ -115,6 +116,10 @@ class Host:
             finally:
                 browser.close()
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/"
+
     def remote(self, path: Path) -> str:
         return f"vscode-remote://127.0.0.1:{self._port}{path}"
 
@@ -126,7 +131,7 @@ class Host:
 
     def _url(self, payload: Sequence[tuple[str, str]]) -> str:
         query = {"folder": str(self.folder), "payload": json.dumps([list(each) for each in payload])}
-        return f"http://127.0.0.1:{self._port}/?{urlencode(query)}"
+        return f"{self.url}?{urlencode(query)}"
 
     def _command(self, *arguments: str) -> list[str]:
         node = shutil.which("node")

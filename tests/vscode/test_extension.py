@@ -1,5 +1,4 @@
-"""The parts of the extension that need no editor: its own tests, run by Node, and what hob says of the same.
-"""
+"""The parts of the extension that need no editor: its own tests, run by Node, and what hob says of the same."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 // Called by package.json: --types (generated types alone), --tests (unit tests too), --suite (what runs in an editor,
 // alone), --release (small, no maps).
 
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -42,6 +42,20 @@ function generateContract() {
   const shape = ["--keepCase", "--longs=Number", "--enums=String", "--bytes=Buffer", "--defaults", "--oneofs"];
   const argv = [generator, ...NAMES, "-I", PROTO, ...shape, "--grpcLib=@grpc/grpc-js", `--outDir=${GENERATED}`];
   execFileSync(process.execPath, argv, { cwd: HERE, stdio: ["ignore", "ignore", "inherit"] });
+}
+
+/** The names of secrets, which hob_editors has: there is one list. The file here is for a checkout without it. */
+function generateSecrets() {
+  const source = join(ROOT, "clients/hob_editors/lsp/exclusion.py");
+  const own = readFileSync(join(HERE, "src/secrets.json"), "utf8");
+  const names = existsSync(source) ? pythonTuple(readFileSync(source, "utf8"), "SECRETS") : JSON.parse(own);
+  writeFileSync(join(GENERATED, "secrets.json"), JSON.stringify(names));
+}
+
+function pythonTuple(source, name) {
+  const body = new RegExp(`^${name}[^=\\n]*= \\(\\n((?:    (?:"[^"\\\\]+",?|#.*)[^"\\n]*\\n)+)\\)`, "m").exec(source)?.[1];
+  if (!body) throw new Error(`no tuple ${name} of one text a line; teach scripts/build.mjs its new form`);
+  return [...body.matchAll(/^    "([^"]+)"/gm)].map(([, text]) => text);
 }
 
 const wall = {
@@ -94,6 +108,7 @@ async function bundleSuite() {
 }
 
 generateContract();
+generateSecrets();
 if (wants("--suite")) await bundleSuite();
 else if (!wants("--types")) await bundle();
 if (wants("--tests")) await bundleTests();

@@ -4,7 +4,7 @@
 // Must stay pure: what ignore files say comes as text (ignoreFiles.ts reads them). Called by ignoreFiles.ts.
 
 import ignore, { type Ignore } from "ignore";
-import names from "./secrets.json";
+import names from "../build/generated/secrets.json";
 
 /** What the ignore files of one folder say, .gitignore first. */
 export interface Rules {

@@ -43,7 +43,7 @@ export function activate(context: vscode.ExtensionContext): Insides {
   context.subscriptions.push(watcher, statusBar, languageServer, commands.register());
   context.subscriptions.push(vscode.window.registerWebviewViewProvider(ChatView.id, view, holding));
   context.subscriptions.push(watcher.onDidChange((reached) => {
-    if (reached.kind !== "up") commands.forgetLocality();
+    if (!["up", "shy"].includes(reached.kind)) commands.forgetLocality();
     statusBar.show(reached);
     view.refresh();
     provider.refresh();

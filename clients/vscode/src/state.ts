@@ -9,6 +9,7 @@ export type Reached =
   | { readonly kind: "unknown" }
   | { readonly kind: "missing"; readonly program: string } // neither a daemon nor the program that starts one
   | { readonly kind: "down"; readonly reason: string }
+  | { readonly kind: "shy"; readonly reason: string } // there, but this door does not grant looking at it
   | { readonly kind: "up"; readonly status: Status };
 
 export interface Glance {
@@ -28,6 +29,8 @@ export function glance(reached: Reached, model: string): Glance {
       return trouble("not installed", [`There is no daemon, and no program \`${reached.program}\` that would start one.`]);
     case "down":
       return trouble("not running", [sentence(reached.reason)]);
+    case "shy":
+      return plain("$(circle-outline) hob", "hob: the daemon is there, and does not tell its state at this door", [sentence(reached.reason)]);
     case "up":
       return ofStatus(reached.status, model);
   }

@@ -26,7 +26,7 @@ export class StatusBar implements vscode.Disposable {
 
   show(reached: Reached): void {
     // What was checked was checked of the daemon that was there.
-    if (reached.kind !== "up") this.#locality = undefined;
+    if (!["up", "shy"].includes(reached.kind)) this.#locality = undefined;
     this.#reached = reached;
     this.#draw();
   }

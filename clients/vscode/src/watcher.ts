@@ -59,45 +59,50 @@ export class Watcher implements vscode.Disposable {
   async #follow(): Promise<void> {
     while (!this.#gone.signal.aborted) {
       this.#retry = new AbortController();
+      const signal = AbortSignal.any([this.#retry.signal, this.#gone.signal]);
       try {
-        await this.#followEvents(this.daemon, AbortSignal.any([this.#retry.signal, this.#gone.signal]));
+        await this.#ask(this.daemon, signal);
+        this.#attempt = 0;
+        await this.#followEvents(this.daemon, signal).catch(() => undefined); // asking again tells what became of it
       } catch (error) {
-        if (!this.#retry.signal.aborted) this.#tell(this.#unreached(error));
+        if (!signal.aborted) this.#tell(unreached(error));
       }
-      await pause(RETRY_MS[Math.min(this.#attempt, RETRY_MS.length - 1)] ?? 0, this.#retry.signal);
+      await pause(RETRY_MS[Math.min(this.#attempt, RETRY_MS.length - 1)] ?? 0, signal);
       this.#attempt += 1;
     }
   }
 
+  async #ask(daemon: Daemon, signal: AbortSignal): Promise<void> {
+    const status = await daemon.status();
+    if (!signal.aborted) this.#tell({ kind: "up", status });
+  }
+
   async #followEvents(daemon: Daemon, signal: AbortSignal): Promise<void> {
-    this.#tell({ kind: "up", status: await daemon.status() });
-    this.#attempt = 0;
     let isAsking = false;
-    const ask = async (): Promise<void> => {
+    const askSoon = async (): Promise<void> => {
       if (isAsking) return;
       isAsking = true;
       await pause(SETTLE_MS, signal);
       isAsking = false;
-      const status = await daemon.status().catch(() => undefined); // the stream tells when it is gone
-      if (status && !signal.aborted) this.#tell({ kind: "up", status });
+      await this.#ask(daemon, signal).catch(() => undefined); // the stream tells when it is gone
     };
-    for await (const _ of daemon.events(signal)) void ask();
-    throw new Fault("daemon_unreachable", `the daemon at ${daemon.socket} ended`);
-  }
-
-  #unreached(error: unknown): Reached {
-    const [program] = settings.command();
-    if (!locate(program)) return { kind: "missing", program };
-    return { kind: "down", reason: error instanceof Error ? error.message : String(error) };
+    for await (const _ of daemon.events(signal)) void askSoon();
   }
 
   #tell(reached: Reached): void {
     this.#reached = reached;
     if (this.#gone.signal.aborted) return;
-    void vscode.commands.executeCommand("setContext", "hob.reachable", reached.kind === "up");
-    void vscode.commands.executeCommand("setContext", "hob.installed", reached.kind === "up" || reached.kind === "down");
+    void vscode.commands.executeCommand("setContext", "hob.reachable", reached.kind === "up" || reached.kind === "shy");
+    void vscode.commands.executeCommand("setContext", "hob.installed", reached.kind !== "unknown" && reached.kind !== "missing");
     this.#changed.fire(reached);
   }
+}
+
+function unreached(error: unknown): Reached {
+  const reason = error instanceof Error ? error.message : String(error);
+  if (error instanceof Fault && error.code === "not_permitted") return { kind: "shy", reason };
+  const [program] = settings.command();
+  return locate(program) ? { kind: "down", reason } : { kind: "missing", program };
 }
 
 function socketNow(): string {

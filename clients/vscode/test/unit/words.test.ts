@@ -52,6 +52,7 @@ const resident = (model: string): Status["residents"][number] =>
 for (const [name, reached, text, isTrouble] of [
   ["no program", { kind: "missing", program: "hob" }, /not installed/, true],
   ["no daemon", { kind: "down", reason: "no daemon answers" }, /not running/, true],
+  ["a door that does not tell", { kind: "shy", reason: "this door does not grant observe" }, /circle-outline/, false],
   ["one that ends", { kind: "up", status: status({ draining: true }) }, /shutting down/, true],
   ["nothing in memory", { kind: "up", status: status({}) }, /circle-outline\) hob/, false],
   ["a model that loads", { kind: "up", status: status({ loading_models: ["big"] }) }, /loading.*big/, false],
