@@ -1,4 +1,7 @@
-"""The parts of the extension that need no editor: its own tests, run by Node, and what hob says of the same."""
+"""What of the extension needs no editor: its own tests, run by Node, held against what hob says.
+
+Must install nothing. Called by pytest.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the packaged extension does inside a real extension host: the scenarios of clients/vscode/test/suite."""
+"""The packaged extension in a real extension host: the scenarios of clients/vscode/test/suite."""
 
 from __future__ import annotations
 
