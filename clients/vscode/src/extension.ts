@@ -66,6 +66,7 @@ function onConfigured(change: vscode.ConfigurationChangeEvent, { watcher, status
 }
 
 function show({ watcher, controller }: Parts, commands: Commands): Shown {
+  controller.flush();
   const { reached } = watcher;
   const now = glance(reached, settings.model());
   const { turns, attached } = controller.conversation;

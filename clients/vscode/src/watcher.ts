@@ -15,6 +15,7 @@ import type { Reached } from "./state";
 const RETRY_MS = [250, 500, 1_000, 2_000, 5_000, 10_000];
 /** Events come in bursts, and a status is asked once for all of them. */
 const SETTLE_MS = 150;
+const LASTING_MS = 2_000;
 
 export class Watcher implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<Reached>();
@@ -60,13 +61,15 @@ export class Watcher implements vscode.Disposable {
     while (!this.#gone.signal.aborted) {
       this.#retry = new AbortController();
       const signal = AbortSignal.any([this.#retry.signal, this.#gone.signal]);
+      const began = performance.now();
       try {
         await this.#ask(this.daemon, signal);
-        this.#attempt = 0;
         await this.#followEvents(this.daemon, signal).catch(() => undefined); // asking again tells what became of it
       } catch (error) {
         if (!signal.aborted) this.#tell(unreached(error));
       }
+      // A door that does not tell of events is asked less and less often; one that did is asked again at once.
+      if (performance.now() - began > LASTING_MS) this.#attempt = 0;
       await pause(RETRY_MS[Math.min(this.#attempt, RETRY_MS.length - 1)] ?? 0, signal);
       this.#attempt += 1;
     }

@@ -81,7 +81,7 @@ export class ChatController {
     } catch (error) {
       this.#endEarly(error, signal);
     } finally {
-      this.#flush();
+      this.flush();
       this.#answering = undefined;
       around.changed();
     }
@@ -98,10 +98,11 @@ export class ChatController {
 
   #show(text: string, isReasoning: boolean): void {
     this.#unshown[isReasoning ? "reasoning" : "text"] += text;
-    this.#timer ??= setTimeout(() => this.#flush(), SHOW_EVERY_MS);
+    this.#timer ??= setTimeout(() => this.flush(), SHOW_EVERY_MS);
   }
 
-  #flush(): void {
+  /** Tells what has come and is not told yet: before whoever shows it is given the whole conversation. */
+  flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#unshown.text || this.#unshown.reasoning) this.around.tell({ kind: "delta", ...this.#unshown });

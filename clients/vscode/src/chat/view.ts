@@ -13,6 +13,7 @@ export class ChatView implements vscode.WebviewViewProvider {
   #view: vscode.WebviewView | undefined;
   #pending: News[] = [];
   #isReady = false;
+  #told = "";
 
   constructor(
     private readonly extension: vscode.Uri,
@@ -43,8 +44,14 @@ export class ChatView implements vscode.WebviewViewProvider {
     await vscode.commands.executeCommand(`${ChatView.id}.focus`);
   }
 
+  /** Shows what has changed; what has not is not drawn again under somebody's hands. */
   refresh(): void {
-    this.tell({ kind: "state", state: this.shown() });
+    if (!this.#isReady) return;
+    const state = this.shown();
+    const told = JSON.stringify(state);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.tell({ kind: "state", state });
   }
 
   tell(news: News): void {
@@ -56,6 +63,7 @@ export class ChatView implements vscode.WebviewViewProvider {
     switch (wish.kind) {
       case "ready":
         this.#isReady = true;
+        this.#told = "";
         this.refresh();
         for (const news of this.#pending.splice(0)) this.tell(news);
         return;
