@@ -105,5 +105,5 @@ function options(): LanguageClientOptions {
 export function inWords({ state, model, message, isExcluded }: Standing): string {
   if (isExcluded) return "this file is never shown to a model";
   if (state === "ready") return model ? `ready (${model})` : "ready";
-  return message || state.replaceAll("_", " ");
+  return (message || state).replaceAll("_", " ").replace("setting hob.model", "setting hob.completions.model");
 }
