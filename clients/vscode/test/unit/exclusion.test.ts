@@ -1,7 +1,7 @@
 // Which files are never attached.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, mkdirSync, symlinkSync, writeFileSync, chmodSync } from "node:fs";
+import { mkdtempSync, mkdirSync, readFileSync, symlinkSync, writeFileSync, chmodSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -74,12 +74,16 @@ test("no attachment is binary, or too large", async () => {
   await assert.rejects(readAttachment(join(root, "big.txt"), "big.txt", ""), /at most 131072/);
 });
 
-// What hob_editors says of the same paths; tests/vscode/test_extension.py hands it over where it is installed.
-const peer = JSON.parse(process.env["HOB_TEST_EXCLUSION"] ?? "null") as null | {
-  secrets: string[]; isSecret: [string, boolean][]; isIgnored: [string, Rules[], boolean][];
-};
-test("the language server excludes the same", { skip: peer === null }, () => {
+// What git says of paths and lists; tests/vscode/test_extension.py asks it.
+const asked = process.env["HOB_TEST_IGNORED"];
+test("git ignores the same", { skip: asked === undefined }, () => {
+  for (const [path, given, says] of JSON.parse(readFileSync(asked ?? "", "utf8")) as [string, Rules[], boolean][])
+    assert.equal(isIgnored(path, given), says, `${path} with ${JSON.stringify(given)}`);
+});
+
+// What hob_editors says, where it is installed.
+const peer = JSON.parse(process.env["HOB_TEST_SECRETS"] ?? "null") as null | { secrets: string[]; isSecret: [string, boolean][] };
+test("the language server takes the same names for secrets", { skip: peer === null }, () => {
   assert.deepEqual([...SECRETS].sort(), peer?.secrets.sort());
   for (const [path, says] of peer?.isSecret ?? []) assert.equal(isSecret(path), says, path);
-  for (const [path, given, says] of peer?.isIgnored ?? []) assert.equal(isIgnored(path, given), says, path);
 });
