@@ -1,6 +1,6 @@
 # Every target prepares what it needs; when nothing has changed that takes a moment and no network.
 PYTHON ?= python3
-.PHONY: demo test check bench browser fuzz soak prove sbom licences wheel deb formula docs proto setup starter embedding format lock
+.PHONY: demo test check bench browser fuzz soak prove sbom licences wheel deb formula docs proto setup starter embedding format lock vsix editors
 
 demo: starter # one answer from a local model, from nothing
 	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
@@ -43,6 +43,13 @@ licences: setup # the licence of every locked package, checked
 
 proto: setup # generate the stubs again after editing a .proto
 	scripts/proto
+
+vsix: # the VS Code extension, to build/hob.vsix; needs Node 20 and npm
+	@scripts/vsix
+
+editors: starter # the extension in a real VS Code; provisions it first, and needs Chromium
+	@scripts/editors
+	.venv/bin/pytest -m editor -rs
 
 format: setup
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
