@@ -54,7 +54,9 @@ class LanguageClient:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         asked = {"processId": None, "rootUri": root.as_uri(), "capabilities": capabilities}
-        self.server = self.ask("initialize", {**asked, "initializationOptions": options or {}})
+        self.server: dict[str, Any] = self.ask(
+            "initialize", {**asked, "initializationOptions": options or {}}
+        )
         self.notify("initialized", {})
 
     # ------------------------------------------------------------- messages
@@ -69,7 +71,9 @@ class LanguageClient:
         return self._next
 
     def answer(self, number: int, seconds: float = 60) -> Any:
-        await_true(lambda: number in self._answers, f"an answer to request {number}", seconds)
+        has_come = lambda: number in self._answers or self.process.poll() is not None  # noqa: E731
+        await_true(has_come, f"an answer to request {number}", seconds)
+        assert number in self._answers, self.end()
         message = self._answers.pop(number)
         if "error" in message:
             raise ServerError(message["error"])
@@ -126,7 +130,8 @@ class LanguageClient:
 
     def begin_hints(self, uri: str, line: int, character: int, *, is_wished: bool = False) -> int:
         context = {"triggerKind": 1 if is_wished else 2}
-        return self.begin("textDocument/inlineCompletion", {**place(uri, line, character), "context": context})
+        asked = {**place(uri, line, character), "context": context}
+        return self.begin("textDocument/inlineCompletion", asked)
 
     def hints(self, uri: str, line: int, character: int, *, is_wished: bool = False) -> list[dict[str, Any]]:
         found = self.answer(self.begin_hints(uri, line, character, is_wished=is_wished))

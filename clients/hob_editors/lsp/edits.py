@@ -38,7 +38,7 @@ _ASKS: Mapping[Wish, str] = {
     Wish.FIX: f"Correct the mistakes in the code and change nothing else. {_ONLY_CODE}",
     Wish.DOCUMENT: f"Add documentation to the code, as is usual in its language, and change nothing else. "
     f"{_ONLY_CODE}",
-    Wish.TESTS: f"Write tests for the code, as is usual in its language. Do not repeat the code. {_ONLY_CODE}",
+    Wish.TESTS: f"Write tests for the code, as is usual in its language, without the code. {_ONLY_CODE}",
     Wish.RENAME: "Find a better name for",
 }
 #: What begins a comment; // where nothing else is known.

@@ -95,7 +95,7 @@ def is_secret(path: str) -> bool:
 
 
 def is_ignored(path: str, rules: Sequence[Rules]) -> bool:
-    """As git does it: the nearest folder has the last word, but nothing comes back out of an ignored folder."""
+    """As git does it: the nearest folder has the last word, but nothing leaves an ignored folder."""
     parts = path.split("/")
     steps = ["/".join(parts[:depth]) + "/" for depth in range(2, len(parts))]
     return any(_verdict(step, rules) for step in [*steps, path])

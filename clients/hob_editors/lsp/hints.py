@@ -19,7 +19,7 @@ MAX_TYPED = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """What may be put into a gap. `num_replaced`: characters after it, of the same line, that it makes good."""
+    """What may be put into a gap. `num_replaced`: characters after it, in its line, that it makes good."""
 
     text: str = field(repr=False)
     num_replaced: int = 0
@@ -52,7 +52,7 @@ class Hints:
             self._by_gap.popitem(last=False)
 
     def find(self, uri: str, before: str, after: str) -> tuple[Hint, ...] | None:
-        """What is left of hints that were typed up to here. Empty: it is known that there is none. None: ask."""
+        """What is left of hints that were typed up to here. Empty: there is none, it is known. None: ask."""
         for num_typed in range(min(MAX_TYPED, len(before)) + 1):
             at = len(before) - num_typed
             key = _key(uri, before[max(0, at - TAIL) : at], after)

@@ -6,8 +6,9 @@ Must never block its loop, and asks nothing of the daemon while hob is off. Call
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from inspect import iscoroutinefunction
 from typing import Any
 
 from hob.version import VERSION
@@ -293,7 +294,10 @@ def build(socket: str | None, *, start: bool) -> QuietServer:
 
 def register(server: QuietServer, editor: Editor) -> None:
     """Every method and command, and who answers it."""
-    feature = server.feature
+
+    def feature(method: str, options: Any = None) -> Callable[[Callable[[Any], Any]], None]:
+        return lambda answer: server.feature(method, options)(_function(answer))
+
     feature(types.INITIALIZE)(editor.on_initialize)
     feature(types.INITIALIZED)(editor.on_initialized)
     feature(types.SHUTDOWN)(editor.on_shutdown)
@@ -314,6 +318,17 @@ def register(server: QuietServer, editor: Editor) -> None:
     feature(types.CODE_ACTION_RESOLVE)(editor.on_resolve)
     feature("hob/chat")(editor.on_chat)
     _register_commands(server, editor)
+
+
+def _function(answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """pygls writes notes on its handlers, which a bound method does not take."""
+    if not iscoroutinefunction(answer):
+        return lambda params: answer(params)
+
+    async def answer_later(params: Any) -> Any:
+        return await answer(params)
+
+    return answer_later
 
 
 def _register_commands(server: QuietServer, editor: Editor) -> None:

@@ -4,7 +4,7 @@ Must stay pure. Called by telling.py.
 
     off ──> connecting ──> loading ──> ready | no_fim
      ^          │  ^          │            │
-     └──────────┴──┴── daemon_down | failed┘       each may follow any other; the word is what the last call showed
+     └──────────┴──┴── daemon_down | failed┘       each may follow any other: the last call shows which it is
 """
 
 from __future__ import annotations
