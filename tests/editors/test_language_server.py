@@ -11,7 +11,7 @@ from tests.daemon import RunningDaemon, await_true
 from tests.editors.language_client import CAPABILITIES, LanguageClient, ServerError, place
 
 Connect = Callable[..., LanguageClient]
-CODE = "def fib(n):\n    "
+CODE = "def fib(number):\n    "  # to which the arithmetic has an answer
 
 
 def requests(client: LanguageClient) -> int:

@@ -162,7 +162,7 @@ class Daemon:
             self.choice = Choice(
                 name=choice.name, is_loaded=True, knows_gaps=False, suggestion=choice.suggestion
             )
-        elif event.kind == "delta":
+        elif event.kind in ("delta", "done"):
             self._tell_standing()
 
     def _tell_standing(self) -> None:
