@@ -256,6 +256,9 @@ class Editor:
 
     async def on_chat(self, params: Any) -> dict[str, str]:
         given = plain(params)
+        uris = given.get("uris", ()) if isinstance(given, Mapping) else ()
+        if any(self.files.excludes(_path(str(uri))) for uri in uris):
+            raise refusal(InvalidRequest("the file that is talked about is excluded; nothing of it was sent"))
         try:
             return await talking.talk(
                 self.daemon, given if isinstance(given, Mapping) else {}, self.server.protocol.notify

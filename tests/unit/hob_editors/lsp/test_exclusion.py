@@ -15,17 +15,8 @@ NAMES = st.sampled_from(["a", "b", "src", "build", "x.py", "keep.py"])
 
 @pytest.mark.parametrize(
     "path",
-    [
-        ".env",
-        ".env.local",
-        "prod.env",
-        "a/KEY.PEM",
-        "id_rsa",
-        ".ssh/config",
-        ".aws/credentials",
-        ".git/config",
-    ]
-    + ["secrets.yaml", "x.tfvars", ".netrc", "deploy.key", "vault.kdbx"],
+    """.env .env.local prod.env a/KEY.PEM id_rsa .ssh/config .aws/credentials .git/config secrets.yaml
+    x.tfvars .netrc deploy.key vault.kdbx""".split(),
 )
 def test_secret_is_known_by_its_name(path: str) -> None:
     assert is_secret(f"/home/ada/project/{path}")
