@@ -44,7 +44,8 @@ class Neovim:
         )
         self._messages = msgpack.Unpacker(strict_map_key=False)
         self._number = 0
-        self.lua("vim.o.autoindent = false; vim.o.shortmess = vim.o.shortmess .. 'F'")
+        # What is typed is what is to stand there.
+        self.command("filetype indent off | set noautoindent shortmess+=F | let g:python_recommended_style = 0")
         command = [str(Path(sys.executable).with_name("hob")), "--no-start", "lsp"]
         self.lua("require('hob').setup(...)", {"cmd": command, **setup})
 
