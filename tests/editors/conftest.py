@@ -1,4 +1,4 @@
-"""What tests of editors ask for: a workspace, and a language server at a daemon.
+"""What tests of editors ask for: a workspace, a daemon for all of them, a language server, a Neovim.
 
 Must leave no process. Called by pytest.
 """
@@ -6,6 +6,7 @@ Must leave no process. Called by pytest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 
 from tests.daemon import RunningDaemon
 from tests.editors.language_client import LanguageClient
+from tests.editors.neovim import Neovim
+
+_NUMBERS = count()
 
 
 @pytest.fixture
@@ -23,13 +27,23 @@ def workspace(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
+    """A daemon with one model, which answers by arithmetic; for tests that leave it as it was."""
+    running = RunningDaemon(tmp_path_factory.mktemp("house") / "home", fake_workers=True)
+    running.add_model("tiny")
+    yield running.start()
+    running.stop()
+
+
 @pytest.fixture
-def language_server(daemon: RunningDaemon, workspace: Path) -> Iterator[Callable[..., LanguageClient]]:
-    """Makes a client of a language server at the daemon, which need not run."""
+def language_server(house: RunningDaemon, workspace: Path) -> Iterator[Callable[..., LanguageClient]]:
+    """Makes a client of a language server; `at`: at a daemon of the test's own, which need not run."""
     made: list[LanguageClient] = []
 
-    def connect(**wishes: Any) -> LanguageClient:
-        client = LanguageClient(daemon.environment, workspace, **wishes)
+    def connect(*, at: RunningDaemon = house, **wishes: Any) -> LanguageClient:
+        wishes["options"] = {"debounceMs": 0} | wishes.get("options", {})
+        client = LanguageClient(at.environment, workspace, **wishes)
         made.append(client)
         return client
 
@@ -41,10 +55,24 @@ def language_server(daemon: RunningDaemon, workspace: Path) -> Iterator[Callable
 
 
 @pytest.fixture
-def editor(daemon: RunningDaemon, language_server: Callable[..., LanguageClient]) -> LanguageClient:
-    """At a daemon with one model, which answers by arithmetic."""
-    daemon.add_model("tiny")
-    daemon.start()
-    client = language_server(options={"debounceMs": 0})
-    client.await_state("ready")
+def editor(language_server: Callable[..., LanguageClient]) -> LanguageClient:
+    client = language_server()
+    client.await_state("ready", "no_fim")
     return client
+
+
+@pytest.fixture(scope="module")
+def running_nvim(house: RunningDaemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neovim]:
+    running = Neovim(house.environment, tmp_path_factory.mktemp("nvim"), settings={"debounceMs": 0})
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def nvim(running_nvim: Neovim, workspace: Path) -> Iterator[Neovim]:
+    """With an empty file of a name that no other test's has."""
+    running_nvim.edit(workspace / f"a{next(_NUMBERS)}.py")
+    running_nvim.await_state("ready", "no_fim")
+    yield running_nvim
+    running_nvim.type("<Esc>")
+    running_nvim.command("silent! %bwipeout!")

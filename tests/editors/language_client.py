@@ -147,8 +147,8 @@ class LanguageClient:
     def all(self, method: str) -> list[dict[str, Any]]:
         return [message for message in self.told if message["method"] == method]
 
-    def await_state(self, state: str) -> None:
-        await_true(lambda: state in self.states()[-1:], f"state {state}", 60)
+    def await_state(self, *states: str) -> None:
+        await_true(lambda: bool({*states} & {*self.states()[-1:]}), f"one of {states}", 60)
 
     def close(self) -> str:
         """Ends the server as an editor does; what it wrote to stderr."""

@@ -18,10 +18,11 @@ from tests.daemon import await_true
 PLUGIN = Path(__file__).resolve().parents[2] / "clients/neovim"
 NVIM = Path(sys.executable).with_name("nvim")
 SHOWN = """
-local marks = vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace("hob"), 0, -1, { details = true })
+local space = vim.api.nvim_create_namespace("hob")
+local marks = vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true })
 local lines = {}
 for _, mark in ipairs(marks) do
-  for _, piece in ipairs(mark[4].virt_text) do lines[#lines + 1] = piece[1] end
+  lines[1] = mark[4].virt_text[1][1]
   for _, line in ipairs(mark[4].virt_lines or {}) do lines[#lines + 1] = line[1][1] end
 end
 return table.concat(lines, "\\n")
@@ -45,7 +46,9 @@ class Neovim:
         self._messages = msgpack.Unpacker(strict_map_key=False)
         self._number = 0
         # What is typed is what is to stand there.
-        self.command("filetype indent off | set noautoindent shortmess+=F | let g:python_recommended_style = 0")
+        self.command(
+            "filetype indent off | set noautoindent shortmess+=F | let g:python_recommended_style = 0"
+        )
         command = [str(Path(sys.executable).with_name("hob")), "--no-start", "lsp"]
         self.lua("require('hob').setup(...)", {"cmd": command, **setup})
 

@@ -43,7 +43,7 @@ def test_wished_hints_are_several(editor: LanguageClient) -> None:
 
 
 def test_nothing_is_asked_while_hob_is_off(daemon: RunningDaemon, language_server: Connect) -> None:
-    client = language_server(options={"enabled": False})
+    client = language_server(at=daemon, options={"enabled": False})
     client.await_state("off")
     uri = client.open("a.py", CODE)
     assert client.hints(uri, 1, 4) == [] and client.command("hob.status")["requests"] == 0
@@ -54,7 +54,7 @@ def test_toggle_turns_hob_off_and_on(editor: LanguageClient) -> None:
     uri = editor.open("a.py", CODE)
     assert editor.command("hob.toggle")["state"] == "off"
     assert editor.hints(uri, 1, 4) == []
-    assert editor.command("hob.toggle")["state"] == "ready"
+    assert editor.command("hob.toggle")["state"] != "off"
     assert editor.hints(uri, 1, 4)
 
 
@@ -66,16 +66,14 @@ def test_excluded_file_is_never_asked_about(editor: LanguageClient, name: str) -
     assert editor.all("hob/status")[-1]["params"]["isExcluded"]
 
 
-def test_filetype_can_be_left_out(daemon: RunningDaemon, language_server: Connect) -> None:
-    daemon.add_model("tiny")
-    daemon.start()
-    client = language_server(options={"filetypes": {"markdown": False}, "debounceMs": 0})
+def test_filetype_can_be_left_out(language_server: Connect) -> None:
+    client = language_server(options={"filetypes": {"markdown": False}})
     assert client.hints(client.open("a.md", "# ", "markdown"), 0, 2) == []
     assert client.hints(client.open("a.py", CODE), 1, 4)
 
 
-def test_missing_daemon_is_told_once(language_server: Connect) -> None:
-    client = language_server()
+def test_missing_daemon_is_told_once(daemon: RunningDaemon, language_server: Connect) -> None:
+    client = language_server(at=daemon)
     client.await_state("daemon_down")
     uri = client.open("a.py", CODE)
     assert client.hints(uri, 1, 4) == []
@@ -91,17 +89,20 @@ def test_model_that_knows_no_gaps_is_told(editor: LanguageClient) -> None:
     assert "not trained to fill gaps" in message["params"]["message"]
 
 
-def test_loading_of_the_model_is_shown(editor: LanguageClient) -> None:
-    editor.hints(editor.open("a.py", CODE), 1, 4)
-    assert "loading" in editor.states()
-    kinds = [message["params"]["value"]["kind"] for message in editor.all("$/progress")]
+def test_loading_of_the_model_is_shown(daemon: RunningDaemon, language_server: Connect) -> None:
+    daemon.add_model("tiny")
+    daemon.start()
+    client = language_server(at=daemon)
+    client.hints(client.open("a.py", CODE), 1, 4)
+    assert client.states()[-3:] == ["ready", "loading", "no_fim"]
+    kinds = [message["params"]["value"]["kind"] for message in client.all("$/progress")]
     assert kinds[0] == "begin" and kinds[-1] == "end"
 
 
 def test_typing_something_else_frees_the_engine(daemon: RunningDaemon, language_server: Connect) -> None:
     daemon.add_model("slow", "slow\n")
     daemon.start()
-    client = language_server(options={"debounceMs": 0, "maxTokens": 1024})
+    client = language_server(at=daemon, options={"maxTokens": 1024})
     uri = client.open("a.py", CODE)
     client.begin_hints(uri, 1, 4)
     with daemon.client() as watcher:
@@ -114,7 +115,7 @@ def test_typing_something_else_frees_the_engine(daemon: RunningDaemon, language_
 def test_cancelled_request_frees_the_engine(daemon: RunningDaemon, language_server: Connect) -> None:
     daemon.add_model("slow", "slow\n")
     daemon.start()
-    client = language_server(options={"debounceMs": 0, "maxTokens": 1024})
+    client = language_server(at=daemon, options={"maxTokens": 1024})
     asked = client.begin_hints(client.open("a.py", CODE), 1, 4)
     with daemon.client() as watcher:
         running = lambda: sum(resident.num_running for resident in watcher.status().residents)  # noqa: E731
@@ -126,14 +127,10 @@ def test_cancelled_request_frees_the_engine(daemon: RunningDaemon, language_serv
 
 
 @pytest.mark.parametrize(("encoding", "column"), [("utf-8", 10), ("utf-16", 8), ("utf-32", 7)])
-def test_columns_count_as_the_editor_counts(
-    daemon: RunningDaemon, language_server: Connect, encoding: str, column: int
-) -> None:
-    daemon.add_model("tiny")
-    daemon.start()
+def test_columns_count_as_the_editor_counts(language_server: Connect, encoding: str, column: int) -> None:
     client = language_server(
         capabilities={**CAPABILITIES, "general": {"positionEncodings": [encoding]}},
-        options={"debounceMs": 0, "multiLine": "never"},
+        options={"multiLine": "never"},
     )
     assert client.server["capabilities"]["positionEncoding"] == encoding
     uri = client.open("a.py", 'x = "🦉")\n')
@@ -141,10 +138,8 @@ def test_columns_count_as_the_editor_counts(
     assert hint["range"]["start"]["character"] == column
 
 
-def test_editor_without_inline_hints_gets_a_list(daemon: RunningDaemon, language_server: Connect) -> None:
-    daemon.add_model("tiny")
-    daemon.start()
-    client = language_server(capabilities={}, options={"debounceMs": 0})
+def test_editor_without_inline_hints_gets_a_list(language_server: Connect) -> None:
+    client = language_server(capabilities={})
     uri = client.open("a.py", "def fib")
     (item,) = client.ask("textDocument/completion", place(uri, 0, 7))["items"]
     assert item["textEdit"]["newText"].startswith("fib") and item["filterText"].startswith("fib")
@@ -196,7 +191,7 @@ def test_action_can_be_cancelled_where_its_progress_is_shown(
 ) -> None:
     daemon.add_model("slow", "slow\n")
     daemon.start()
-    client = language_server()
+    client = language_server(at=daemon)
     uri = client.open("a.py", "x = one\n")
     asked = client.begin("codeAction/resolve", act(client, uri, "Explain"))
     begun = lambda: [m for m in client.all("$/progress") if m["params"]["value"].get("cancellable")]  # noqa: E731
@@ -218,9 +213,7 @@ def test_chat_refuses_what_is_no_conversation(editor: LanguageClient) -> None:
         editor.ask("hob/chat", {"messages": [{"role": "wizard", "content": "hello"}]})
 
 
-def test_wrong_setting_is_told_and_its_default_used(daemon: RunningDaemon, language_server: Connect) -> None:
-    daemon.add_model("tiny")
-    daemon.start()
+def test_wrong_setting_is_told_and_its_default_used(language_server: Connect) -> None:
     client = language_server(options={"debounceMs": -1})
     assert client.hints(client.open("a.py", CODE), 1, 4)
     said = [message["params"]["message"] for message in client.all("window/showMessage")]
@@ -231,7 +224,7 @@ def test_configured_model_is_asked(daemon: RunningDaemon, language_server: Conne
     daemon.add_model("one")
     daemon.add_model("other")
     daemon.start()
-    client = language_server(options={"debounceMs": 0})
+    client = language_server(at=daemon)
     client.notify("workspace/didChangeConfiguration", {"settings": {"hob": {"model": "other"}}})
     client.hints(client.open("a.py", CODE), 1, 4)
     assert client.command("hob.status")["model"] == "other"

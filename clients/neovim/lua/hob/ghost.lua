@@ -11,7 +11,8 @@ local space = vim.api.nvim_create_namespace("hob")
 local shown = nil
 -- The request under way: { client, id }
 local asked = nil
-local dismissed_tick = nil
+-- The buffer and its state in which no hint is wanted.
+local dismissed = nil
 -- Where hints were asked for last, as one text: events come in pairs.
 local asked_at = nil
 
@@ -176,7 +177,7 @@ function M.update()
     return
   end
   erase()
-  if dismissed_tick == tick or not config.current.auto then
+  if dismissed == ("%d %d"):format(buffer, tick) or not config.current.auto then
     return cancel()
   end
   asked_at = here
@@ -197,7 +198,8 @@ function M.retry()
 end
 
 function M.dismiss()
-  dismissed_tick = vim.api.nvim_buf_get_changedtick(0)
+  local buffer = vim.api.nvim_get_current_buf()
+  dismissed = ("%d %d"):format(buffer, vim.api.nvim_buf_get_changedtick(buffer))
   M.clear()
 end
 
