@@ -35,7 +35,7 @@ def lsp(socket: str | None, no_start: bool, as_json: bool, stdio: bool, check: b
         sys.exit(0 if record["state"] in ("ready", "no_fim") else 3)
     if sys.stdin.isatty():
         raise click.UsageError("an editor starts this; to see whether it would work, use `hob lsp --check`")
-    from hob_editors.lsp.server import build
+    from hob_editors.lsp.methods import build
 
     build(path, start=not no_start).start_io()
 

@@ -19,12 +19,12 @@ NAMES = st.sampled_from(["a", "b", "src", "build", "x.py", "keep.py"])
     x.tfvars .netrc deploy.key vault.kdbx""".split(),
 )
 def test_secret_is_known_by_its_name(path: str) -> None:
-    assert is_secret(f"/home/ada/project/{path}")
+    assert is_secret(f"/srv/project/{path}")
 
 
 @pytest.mark.parametrize("path", ["main.py", ".env.example", "id_rsa.pub", "secrets.py", "environment.ts"])
 def test_other_names_are_no_secrets(path: str) -> None:
-    assert not is_secret(f"/home/ada/project/{path}")
+    assert not is_secret(f"/srv/project/{path}")
 
 
 @given(st.lists(NAMES, min_size=1, max_size=4))
