@@ -1,7 +1,8 @@
 """Measures the time from a keystroke to its hint, in a real Neovim and at the language server.
 
 Must never judge, and is no test: it prints numbers of this machine as it is now.
-Called by hand: python -m benchmarks.editors MODEL.gguf [--hints 10]
+Called by hand: python -m benchmarks.editors [MODEL.gguf] [--hints 10]; without a model, at workers that
+answer by arithmetic, so that what is left is what the way costs.
 """
 
 from __future__ import annotations
@@ -112,13 +113,13 @@ end
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.editors")
-    parser.add_argument("model", type=Path)
+    parser.add_argument("model", type=Path, nargs="?")
     parser.add_argument("--hints", type=int, default=10)
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        daemon = RunningDaemon(root / "home", fake_workers=False)
-        daemon.add_model("model", given.model)
+        daemon = RunningDaemon(root / "home", fake_workers=given.model is None)
+        daemon.add_model("model", given.model or "ok\n")
         daemon.start()
         try:
             told = [("engine through the client", raw(daemon, given.hints))]

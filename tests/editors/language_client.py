@@ -42,6 +42,8 @@ class LanguageClient:
         self.told: list[dict[str, Any]] = []
         self.applied: list[dict[str, Any]] = []
         self._answers: dict[int, dict[str, Any]] = {}
+        self._has_come = threading.Condition()
+        self._is_over = False
         self._next = 0
         self._versions: dict[str, int] = {}
         self.process = subprocess.Popen(
@@ -71,9 +73,9 @@ class LanguageClient:
         return self._next
 
     def answer(self, number: int, seconds: float = 60) -> Any:
-        has_come = lambda: number in self._answers or self.process.poll() is not None  # noqa: E731
-        await_true(has_come, f"an answer to request {number}", seconds)
-        assert number in self._answers, self.end()
+        with self._has_come:
+            self._has_come.wait_for(lambda: number in self._answers or self._is_over, seconds)
+        assert number in self._answers, f"no answer to request {number} within {seconds} s"
         message = self._answers.pop(number)
         if "error" in message:
             raise ServerError(message["error"])
@@ -99,10 +101,15 @@ class LanguageClient:
             while stream.readline().strip():
                 pass
             self._take(json.loads(stream.read(size)))
+        with self._has_come:
+            self._is_over = True
+            self._has_come.notify_all()
 
     def _take(self, message: dict[str, Any]) -> None:
         if "method" not in message:
-            self._answers[message["id"]] = message
+            with self._has_come:
+                self._answers[message["id"]] = message
+                self._has_come.notify_all()
         elif "id" in message:
             is_edit = message["method"] == "workspace/applyEdit"
             if is_edit:
