@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -234,3 +237,19 @@ def test_server_ends_when_its_editor_is_gone(editor: LanguageClient) -> None:
     assert editor.process.stdin is not None
     editor.process.stdin.close()
     assert editor.end() == "" and editor.process.returncode == 0
+
+
+def test_check_names_a_model_that_is_not_there(house: RunningDaemon) -> None:
+    command = [sys.executable, "-I", "-m", "hob_editors.lsp", "--no-start", "--check", "--json"]
+    command += ["--model", "absent"]
+    told = subprocess.run(command, env=house.environment, capture_output=True, text=True, check=False)
+    assert told.returncode == 3 and told.stderr == ""
+    assert "there is no model 'absent'; hob.model may be tiny" in json.loads(told.stdout)["message"]
+
+
+def test_nothing_that_is_written_gets_into_what_editors_log(editor: LanguageClient) -> None:
+    uri = editor.open("a.py", CODE)
+    editor.hints(uri, 1, 4)
+    with pytest.raises(ServerError) as refused:
+        editor.ask("textDocument/inlineCompletion", {"textDocument": {"uri": uri}, "position": "my secret"})
+    assert "secret" not in str(refused.value) and "secret" not in editor.close()

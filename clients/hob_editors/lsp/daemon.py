@@ -78,7 +78,7 @@ class Daemon:
         """Chooses a model and tells how it stands. Raises HobError when nobody answers."""
         try:
             status = await self._client.status()
-            models = () if self.choice.is_loaded else await self._client.models()
+            models = await self._client.models()
         except HobError as error:
             self._tell_fault(error)
             raise
@@ -168,7 +168,7 @@ class Daemon:
     def _tell_standing(self) -> None:
         choice = self.choice
         state = State.NO_FIM if choice.knows_gaps is False else State.READY
-        message = ""
+        state, message = (State.FAILED, choice.problem) if choice.problem else (state, "")
         if state == State.NO_FIM and choice.suggestion:
             message = (
                 f"the model {choice.name!r} was not trained to fill gaps, so hints may be poor; "

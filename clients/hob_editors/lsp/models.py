@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from hob_client.models import Model, Resident
 
 _CODER = ("coder", "codellama", "codegemma", "codestral", "starcoder", "stable-code", "deepseek-code")
+_NO_MODELS = "there is no model yet; `hob models` says where they belong"
+_MAX_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,7 @@ class Choice:
     is_loaded: bool = False
     context_tokens: int = 0
     suggestion: str = ""  # a model there is that would do better
+    problem: str = ""  # why it will not be answered
 
 
 def choose(wish: str, residents: Sequence[Resident], models: Sequence[Model]) -> Choice:
@@ -32,7 +35,7 @@ def choose(wish: str, residents: Sequence[Resident], models: Sequence[Model]) ->
         for resident in ready:
             if resident.model in names:
                 return _loaded(wish, resident)
-        return Choice(name=wish)
+        return Choice(name=wish, problem=_problem(names, models))
     for resident in ready:
         if "infill" in resident.abilities:
             return _loaded(resident.model, resident)
@@ -40,7 +43,17 @@ def choose(wish: str, residents: Sequence[Resident], models: Sequence[Model]) ->
     for resident in ready:
         if "generate" in resident.abilities:
             return _loaded(resident.model, resident, suggestion)
-    return Choice(name="", suggestion=suggestion)
+    return Choice(name="", suggestion=suggestion, problem="" if models else _NO_MODELS)
+
+
+def _problem(names: set[str], models: Sequence[Model]) -> str:
+    """Whether a model that is not loaded is there at all."""
+    there = [model.name for model in models]
+    if names & {*there}:
+        return ""
+    if not there:
+        return _NO_MODELS
+    return f"there is no model {min(names)!r}; hob.model may be {', '.join(there[:_MAX_NAMED])}"
 
 
 def is_coder(name: str) -> bool:

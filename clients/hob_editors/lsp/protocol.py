@@ -23,6 +23,16 @@ _REQUEST_FAILED = -32803
 class Protocol(LanguageServerProtocol):
     """Texts are kept by documents.py, which splits lines as the protocol says; pygls splits some more."""
 
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """Also answers requests that cannot be read, which pygls leaves open."""
+        try:
+            return super().structure_message(data)
+        except JsonRpcException:
+            if "id" in data and "method" in data:
+                fault = InvalidRequest("the request has not the form that the protocol gives it")
+                self._send_response(data["id"], error=refusal(fault).to_response_error())
+            raise
+
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(
         self, params: types.DidOpenTextDocumentParams

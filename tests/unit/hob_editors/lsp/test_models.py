@@ -34,13 +34,21 @@ def test_loaded_model_that_does_not_know_gaps_is_better_than_another_load() -> N
 
 
 def test_nothing_loaded_means_the_default() -> None:
-    assert choose("", [resident("coder", "infill", residency="loading")], []).name == ""
+    choice = choose("", [resident("coder", "infill", residency="loading")], [model("coder")])
+    assert choice.name == "" and not choice.problem
 
 
 def test_wish_goes_before_everything_and_knows_aliases() -> None:
     assert choose("chatty", [CODER, CHATTY], []).knows_gaps is False
     assert choose("fast", [CODER], [model("coder", "fast")]).knows_gaps
-    assert choose("absent", [CODER], []).knows_gaps is None
+    assert choose("other", [CODER], [model("coder"), model("other")]).problem == ""
+
+
+def test_missing_model_is_named_with_those_that_are_there() -> None:
+    assert choose("absent", [CODER], [model("coder")]).problem == (
+        "there is no model 'absent'; hob.model may be coder"
+    )
+    assert "there is no model yet" in choose("", [], []).problem
 
 
 @pytest.mark.parametrize("name", ["Qwen2.5-Coder-1.5B", "starcoder2-3b", "codegemma-2b"])
