@@ -87,23 +87,51 @@ class Daemon:
         self._tell_standing()
 
     async def fill(self, gap: GapRequest) -> AsyncGenerator[tuple[int, str], None]:
-        """Pieces of answers, each with the answer's number. Ends at the daemon when it is closed here."""
+        """Pieces of answers, each with the answer's number. Ends at the daemon when it is closed here.
+
+        A model that was never shown a gap is not told about one, since small ones answer with talk: it
+        continues what is before the gap.
+        """
         await self._look_again()
-        events = self._client.infill(
+        if self.choice.knows_gaps is not False:
+            async with aclosing(self._heed(self._infill(gap))) as heeded:
+                async for event in heeded:
+                    if event.kind == "delta":
+                        yield event.answer, event.text
+                    elif event.kind == "warning" and event.code == "no_fim_tokens":
+                        break
+                else:
+                    return
+        if not gap.before.strip():
+            return
+        async with aclosing(self._heed(self._continue(gap))) as heeded:
+            async for event in heeded:
+                if event.kind == "delta":
+                    yield event.answer, event.text
+
+    def _infill(self, gap: GapRequest) -> AsyncGenerator[Event, None]:
+        return self._client.infill(
             self.choice.name,
             gap.before,
             gap.after,
             path=gap.path,
-            context_files={} if self.choice.knows_gaps is False else gap.files,
+            context_files=gap.files,
             max_tokens=gap.max_tokens,
             stop=gap.stop,
             priority_class="interactive",
             **_sampling(gap.num_answers),
         )
-        async with aclosing(self._heed(events)) as heeded:
-            async for event in heeded:
-                if event.kind == "delta" and not event.is_reasoning:
-                    yield event.answer, event.text
+
+    def _continue(self, gap: GapRequest) -> AsyncGenerator[Event, None]:
+        return self._client.generate(
+            self.choice.name,
+            gap.before,
+            max_tokens=gap.max_tokens,
+            stop=gap.stop,
+            truncation_strategy="keep_end",
+            priority_class="interactive",
+            **_sampling(gap.num_answers),
+        )
 
     async def chat(
         self, messages: Sequence[Mapping[str, Any]], **parameters: Any
@@ -171,7 +199,7 @@ class Daemon:
         state, message = (State.FAILED, choice.problem) if choice.problem else (state, "")
         if state == State.NO_FIM and choice.suggestion:
             message = (
-                f"the model {choice.name!r} was not trained to fill gaps, so hints may be poor; "
+                f"the model {choice.name!r} was not trained to fill gaps; "
                 f"set hob.model to {choice.suggestion!r}, which is here"
             )
         self._told.stands(Standing(state=state, model=choice.name, message=message))

@@ -109,6 +109,8 @@ class Hinter:
             return ()
         self._visit(document, place)
         gap = document.gap(place)
+        if not gap.before.strip() and not gap.after.strip():
+            return ()  # there is nothing to go by
         known = self.hints.find(document.uri, gap.before, gap.after)
         if known is not None and not (is_wished and len(known) < NUM_ALTERNATIVES):
             return known

@@ -30,7 +30,7 @@ _SAYS = {
     State.CONNECTING: "hob looks for its daemon",
     State.LOADING: "the model is being loaded",
     State.READY: "ready",
-    State.NO_FIM: "the model was not trained to fill gaps, so hints may be poor; "
+    State.NO_FIM: "the model was not trained to fill gaps, so it does not see what follows the cursor; "
     "choose one that was with the setting hob.model",
 }
 

@@ -16,6 +16,7 @@ _CLOSERS = frozenset(")]}>;,: \t" + _QUOTES)
 _OPENERS = re.compile(r"([({\[:]|=>|->|\b(do|then|else|begin))\s*$")
 _FENCE = re.compile(r"^\s*```[^\n]*\n(.*?)(?:\n?```.*)?$", re.DOTALL)
 MAX_LINES = 16
+_MOST_ECHOED, _LEAST_ECHOED = 8, 4  # lines, and characters that make them no coincidence
 
 
 def wants_many_lines(gap: Gap, setting: str) -> bool:
@@ -34,7 +35,7 @@ def is_closing(text: str) -> bool:
 
 def trim(answer: str, gap: Gap, *, many_lines: bool) -> Hint:
     """The hint that an answer is; its text is empty if nothing is left of it."""
-    text = unfenced(answer).replace("\r\n", "\n")
+    text = without_echo(unfenced(answer).replace("\r\n", "\n"), gap.before)
     if not many_lines:
         text = text.split("\n", 1)[0]
     else:
@@ -54,6 +55,16 @@ def unfenced(answer: str) -> str:
     """Models that answer in a chat put code into a fence."""
     fenced = _FENCE.match(answer)
     return fenced[1] if fenced else answer
+
+
+def without_echo(text: str, before: str) -> str:
+    """What comes after the lines before the gap, where a model repeats them first."""
+    lines = before.split("\n")
+    for count in range(min(len(lines), _MOST_ECHOED), 0, -1):
+        said = "\n".join(lines[-count:]).lstrip()
+        if len(said.strip()) >= _LEAST_ECHOED and text.lstrip().startswith(said):
+            return text.lstrip()[len(said) :]
+    return text
 
 
 def overlap_with(text: str, after: str) -> int:
