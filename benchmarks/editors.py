@@ -39,7 +39,7 @@ def raw(daemon: RunningDaemon, count: int) -> list[float]:
         def run(number: int) -> float:
             began = time.perf_counter()
             prefix, options = _LINE.format(number), {"max_tokens": _TOKENS, "temperature": 0.0}
-            for _ in client.infill("", prefix, "", stop=["\n"], **options):  # type: ignore[arg-type]
+            for _ in client.generate("", prefix, stop=["\n"], **options):  # type: ignore[arg-type]
                 pass
             return time.perf_counter() - began
 
