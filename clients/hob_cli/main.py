@@ -54,6 +54,7 @@ COMMANDS = {
     "audit": "Show and check the journal of what happened.",
     "gateway": "Serve OpenAI's, Anthropic's and Ollama's HTTP on this machine.",
     "connect": "Print what makes a tool use the gateway.",
+    "lsp": "Complete and edit in an editor, as a language server.",
     "version": "Show the versions of client and daemon.",
     "completion": "Print a shell's completion script.",
 }
