@@ -13,45 +13,13 @@ from typing import TYPE_CHECKING
 from hob_client.agent.confinement import Place
 from hob_client.agent.values import ToolFault
 from hob_client.errors import NotSupported
+from hob_client.secret_names import SECRETS
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-#: Compared without regard to case. `.git` is among them because its hooks are programs, and .hobignore
-#: because a model shall not draw its own borders.
-SECRETS = (
-    ".env",
-    ".env.*",
-    "!.env.example",
-    ".envrc",
-    "*.pem",
-    "*.key",
-    "*.p12",
-    "*.pfx",
-    "*.jks",
-    "*.kdbx",
-    "*.age",
-    "id_rsa*",
-    "id_dsa*",
-    "id_ecdsa*",
-    "id_ed25519*",
-    ".ssh/",
-    ".gnupg/",
-    ".aws/",
-    ".azure/",
-    ".kube/",
-    ".docker/",
-    ".netrc",
-    ".npmrc",
-    ".pypirc",
-    ".git-credentials",
-    ".htpasswd",
-    "credentials",
-    "credentials.*",
-    "secrets.*",
-    ".git",
-    ".hobignore",
-)
+#: Beside the names of secrets: the hooks of `.git` are programs, and a model shall not draw its own borders.
+_ALSO = (".git", ".hobignore")
 IGNORE_FILES = (".gitignore", ".hobignore")
 _MOST_BYTES = 256 << 10
 
@@ -63,7 +31,7 @@ class Exclusions:
 
     def __init__(self, place: Place, extra: Sequence[str] = ()) -> None:
         self._place = place
-        self._secrets = _spec([pattern.lower() for pattern in SECRETS])
+        self._secrets = _spec([*SECRETS, *_ALSO])
         self._extra = _spec(extra)
         self._folders: dict[PurePosixPath, list[GitIgnoreSpec]] = {}
 

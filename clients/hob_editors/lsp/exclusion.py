@@ -6,63 +6,14 @@ in, and nothing lets one of them through. Called by ignore_files.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from hob_client.secret_names import SECRETS
 from pathspec import GitIgnoreSpec
 
-#: In the words of .gitignore, compared without regard to case.
-SECRETS = (
-    ".env",
-    ".env.*",
-    "*.env",
-    ".envrc",
-    "!.env.example",
-    "!.env.sample",
-    "!.env.template",
-    "*.pem",
-    "*.key",
-    "*.p12",
-    "*.pfx",
-    "*.jks",
-    "*.keystore",
-    "*.kdbx",
-    "*.asc",
-    "*.gpg",
-    "*.age",
-    "id_rsa*",
-    "id_dsa*",
-    "id_ecdsa*",
-    "id_ed25519*",
-    "!*.pub",
-    ".ssh/",
-    ".gnupg/",
-    ".aws/",
-    ".kube/",
-    ".docker/config.json",
-    ".netrc",
-    "_netrc",
-    ".pgpass",
-    ".npmrc",
-    ".pypirc",
-    ".htpasswd",
-    ".git-credentials",
-    ".git/",
-    "credentials",
-    "credentials.json",
-    "secrets/",
-    "secrets.json",
-    "secrets.toml",
-    "secrets.y*ml",
-    "*.tfstate",
-    "*.tfvars",
-    "/etc/*shadow*",
-    "/etc/sudoers*",
-    ".bash_history",
-    ".zsh_history",
-    ".python_history",
-)
 # pass and gopass edit what they decrypted here.
 _DECRYPTED = ("/dev/shm/", "/run/user/")
 
@@ -105,6 +56,20 @@ def _verdict(path: str, rules: Sequence[Rules]) -> bool:
     verdict = False
     for rule in rules:  # from the outermost folder to the innermost
         if path.startswith(rule.folder + "/") and len(path) > len(rule.folder) + 1:
-            said = _compiled(rule.lines).check_file(path[len(rule.folder) + 1 :]).include
+            said = _said(path[len(rule.folder) + 1 :], rule.lines)
             verdict = verdict if said is None else said
     return verdict
+
+
+def _said(path: str, lines: tuple[str, ...]) -> bool | None:
+    """By the last line that means this very path: what lines say of folders above it was asked before."""
+    for pattern in reversed(_compiled(lines).patterns):
+        found = pattern.match_file(path) if pattern.include is not None else None
+        if found is not None and not _is_of_folder_above(found.match, path):
+            return bool(pattern.include)
+    return None
+
+
+def _is_of_folder_above(match: re.Match[str], path: str) -> bool:
+    """Pathspec marks the slash after the folder that a pattern has matched."""
+    return "ps_d" in match.re.groupindex and match["ps_d"] is not None and match.end("ps_d") < len(path)

@@ -4,7 +4,7 @@
 // Called by package.json: --types (generated types alone), --tests (unit tests too), --suite (what runs in an editor,
 // alone), --release (small, no maps).
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -44,11 +44,10 @@ function generateContract() {
   execFileSync(process.execPath, argv, { cwd: HERE, stdio: ["ignore", "ignore", "inherit"] });
 }
 
-/** The names of secrets, which hob_editors has: there is one list. The file here is for a checkout without it. */
+/** The names of secrets, of which there is one list. */
 function generateSecrets() {
-  const source = join(ROOT, "clients/hob_editors/lsp/exclusion.py");
-  const own = readFileSync(join(HERE, "src/secrets.json"), "utf8");
-  const names = existsSync(source) ? pythonTuple(readFileSync(source, "utf8"), "SECRETS") : JSON.parse(own);
+  const source = readFileSync(join(ROOT, "clients/hob_client/secret_names.py"), "utf8");
+  const names = pythonTuple(source, "SECRETS");
   writeFileSync(join(GENERATED, "secrets.json"), JSON.stringify(names));
 }
 

@@ -65,3 +65,9 @@ def test_link_to_a_secret_is_one(tmp_path: Path) -> None:
 def test_list_that_cannot_be_read_excludes_everything(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_bytes(b"\xff\xfe")
     assert IgnoreFiles().excludes(str(tmp_path / "a.py"))
+
+
+@pytest.mark.parametrize("lines", [("build/", "!keep.log"), ("!keep.log", "build/")])
+def test_what_lets_a_folder_through_says_nothing_of_what_is_in_it(lines: tuple[str, ...]) -> None:
+    assert is_ignored("/p/keep.log/build/a", [Rules("/p", lines)])
+    assert not is_ignored("/p/keep.log/a", [Rules("/p", lines)])

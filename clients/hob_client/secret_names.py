@@ -1,0 +1,62 @@
+"""Names of files that usually hold secrets: one list for whoever shows files to models.
+
+Must never be shortened by a file of a project. Used by hob_client/agent, hob_editors/lsp and the build of the
+VS Code extension.
+"""
+
+from __future__ import annotations
+
+#: In the words of .gitignore, compared without regard to case.
+SECRETS = (
+    ".env",
+    ".env.*",
+    "*.env",
+    ".envrc",
+    "!.env.example",
+    "!.env.sample",
+    "!.env.template",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "*.kdbx",
+    "*.asc",
+    "*.gpg",
+    "*.age",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+    "!*.pub",
+    ".ssh/",
+    ".gnupg/",
+    ".aws/",
+    ".azure/",
+    ".kube/",
+    ".docker/",
+    ".netrc",
+    "_netrc",
+    ".pgpass",
+    ".npmrc",
+    ".pypirc",
+    ".htpasswd",
+    ".git-credentials",
+    ".git/",
+    "credentials",
+    "credentials.json",
+    "credentials.toml",
+    "credentials.y*ml",
+    "secrets/",
+    "secrets.json",
+    "secrets.toml",
+    "secrets.y*ml",
+    "*.tfstate",
+    "*.tfvars",
+    "/etc/*shadow*",
+    "/etc/sudoers*",
+    ".bash_history",
+    ".zsh_history",
+    ".python_history",
+)
