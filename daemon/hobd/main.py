@@ -84,7 +84,7 @@ def run(
         if arguments.print_config:
             print(to_toml(config), end="")
             return EXIT_OK
-        if failure and config.security.sandbox != "none":
+        if failure and config.security.sandbox not in ("none", "partial"):
             raise ConfigError(f"the daemon cannot confine itself: {failure}")
         log.configure(config.daemon.log_level)
         log.catch_tracebacks()
@@ -189,7 +189,11 @@ class _Daemon:
             admission=self._admission,
             vault=Vault(self._config.memory.pool_mb * 1_000_000),
             appraiser=self._appraiser,
-            trips=Trips(security.tripwire, self._admission.quarantine, hears=security.sandbox != "none"),
+            trips=Trips(
+                security.tripwire,
+                self._admission.quarantine,
+                hears=enter.is_heard() and security.sandbox != "none",
+            ),
         )
         return Broker(
             config=self._config,

@@ -33,6 +33,8 @@ _REMEDIES = {
     "no_capabilities": "run hob as a user, not as root",
     "no_plain_swap": "encrypt swap, use zram, or set MemorySwapMax=0 for the daemon's service",
     "no_core_handler": "set fs.suid_dumpable to 0",
+    "not_swapped": "encrypt swap, use zram, or set MemorySwapMax=0 for the daemon's service",
+    "no_memory_in_cores": "start the daemon again; if that does not help, report it",
     "no_core_files": "start the daemon again; if that does not help, report it",
     "descriptors": "start the daemon by a program that hands no files on",
     "no_network_open": "end the daemon, and report it: no process of hob's can have made this socket",
