@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -247,6 +248,10 @@ class _Daemon:
 
     def _on_signals(self, broker: Broker, doors: Doorkeeper) -> None:
         loop = asyncio.get_running_loop()
+        if sys.platform == "win32":  # Ctrl-C and Ctrl-Break, which is what one sends to a group of processes
+            for number in (signal.SIGINT, signal.SIGBREAK):
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._end, broker))
+            return
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, broker)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup, broker, doors)

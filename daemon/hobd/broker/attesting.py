@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hob import portable
+
 from hobd.broker import machine, observing
 from hobd.broker.broker import Broker
 from hobd.broker.family import children
@@ -194,7 +196,7 @@ def _private(entrance: Entrance) -> Finding:
     )
     is_tight = not stat.S_IMODE(folder.st_mode) & ~entrance.directory_mode
     is_same = stat.S_ISSOCK(door.st_mode) and stat.S_IMODE(door.st_mode) == entrance.mode
-    is_ours = folder.st_uid == door.st_uid == os.getuid() and stat.S_ISDIR(folder.st_mode)
+    is_ours = folder.st_uid == door.st_uid == portable.own_uid() and stat.S_ISDIR(folder.st_mode)
     return Finding(name, is_tight and is_same and is_ours, told)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import mmap
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from hobd.broker.account import RAM, Account, Line, Purpose, totals
 
 # A child that its parent's death has not ended by then is ended.
 _PATIENCE_SECONDS = 2.0
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_PAGE_BYTES = mmap.PAGESIZE
 
 
 def memory_bytes(pid: int) -> int:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from hob import portable
+
 from hobd.sandbox.selftest import Finding
 
 PROC = Path("/proc")
@@ -74,7 +76,7 @@ def running_modules(name: str, proc: Path = PROC) -> Iterator[int]:
             continue
         try:
             words = (home / "cmdline").read_bytes().split(b"\0")
-            is_ours = home.stat().st_uid == os.getuid()
+            is_ours = home.stat().st_uid == portable.own_uid()
         except OSError:
             continue  # it has just ended
         if is_ours and any(pair == (b"-m", name.encode()) for pair in pairwise(words)):

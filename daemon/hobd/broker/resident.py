@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from hobd.broker.conduct import Conduct
 from hobd.broker.death import WorkerDied
+from hobd.broker.exit_status import describe_exit
 from hobd.broker.fit import Plan
 from hobd.broker.link import Link
 from hobd.broker.projector import Projector
@@ -21,7 +22,7 @@ from hobd.broker.recovery import Loss
 from hobd.broker.refusal import load_failure, refusal
 from hobd.broker.request import AppliedLora
 from hobd.broker.session import Session
-from hobd.broker.supervisor import WorkerProcess, describe_exit
+from hobd.broker.supervisor import WorkerProcess
 from hobd.broker.trips import Trips
 from hobd.broker.vault import Handover
 from hobd.broker.watchdog import Watchdog

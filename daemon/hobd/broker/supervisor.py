@@ -7,15 +7,18 @@ Used by broker.py; what is said to a worker is link.py's business.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Protocol
 
 from hobd.broker.tripwire import make_bell
+from hobd.errors import NotSupported
+from hobd.sandbox import enter
 
 # What a worker sees of our environment: nothing of the user's, and a few settings, each with its reason.
 _WORKER_ENVIRONMENT = {
@@ -70,16 +73,28 @@ class WorkerProcess:
 
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
+        if sys.platform != "linux":
+            waiting = threading.Thread(target=self._await_end, args=(loop,), name="worker's end", daemon=True)
+            waiting.start()
+            return
         pidfd = os.pidfd_open(self.pid)
 
         def on_exit() -> None:
             loop.remove_reader(pidfd)
             os.close(pidfd)
-            status = self._process.wait()
-            if not self._exited.done():
-                self._exited.set_result(status)
+            self._on_exit()
 
         loop.add_reader(pidfd, on_exit)
+
+    def _await_end(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On a thread, where the kernel has no descriptor for a process."""
+        self._process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop has ended before the worker
+            loop.call_soon_threadsafe(self._on_exit)
+
+    def _on_exit(self) -> None:
+        if not self._exited.done():
+            self._exited.set_result(self._process.wait())
 
 
 class Spawner(Protocol):
@@ -96,15 +111,18 @@ class PythonSpawner:
         self._module = tuple(module)
 
     def spawn(self) -> WorkerProcess:
+        if sys.platform == "win32":
+            raise NotSupported("hob has no worker for Windows yet; ask a daemon on Linux")
         ours, theirs = socket.socketpair()
-        bell, their_bell = make_bell()
+        # The wire stands for the bell where no kernel tells of refusals: a descriptor that is there anyway.
+        bell, their_bell = make_bell() if enter.is_heard() else (None, theirs)
         with theirs, their_bell:
             command = [
                 sys.executable,
                 "-I",  # without it a folder called `hobd` in somebody's directory would be imported
                 *self._module,
                 *("--wire-fd", str(theirs.fileno())),
-                *("--bell-fd", str(their_bell.fileno())),
+                *(("--bell-fd", str(their_bell.fileno())) if bell is not None else ()),
                 *("--parent", str(os.getpid())),
                 *("--sandbox", self._sandbox),
             ]
@@ -117,17 +135,7 @@ class PythonSpawner:
                 cwd="/",
             )
         ours.setblocking(False)
-        if self._sandbox != "none":
-            return WorkerProcess(process, ours, bell)
-        bell.close()
-        return WorkerProcess(process, ours)
-
-
-def describe_exit(status: int) -> str:
-    """`killed by SIGSEGV` or `ended with status 70`."""
-    if status >= 0:
-        return f"ended with status {status}"
-    try:
-        return f"killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"killed by signal {-status}"
+        if bell is not None and self._sandbox == "none":
+            bell.close()
+            bell = None
+        return WorkerProcess(process, ours, bell)

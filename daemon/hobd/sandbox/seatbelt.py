@@ -21,7 +21,7 @@ _DEVICES = ("/dev/null", "/dev/random", "/dev/urandom", "/dev/zero")
 
 
 def worker_profile(code: Iterable[str]) -> str:
-    """For a worker that imports from the folders of `code`. SandboxError for a path that has no place in it."""
+    """For a worker that imports from the folders of `code`. SandboxError for one that has no place in it."""
     folders = sorted({*_SYSTEM_CODE, *map(_clean, code)})
     rules = [
         "(version 1)",

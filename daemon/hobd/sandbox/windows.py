@@ -1,7 +1,7 @@
 """The walls of Windows, as far as they go: a job that no process leaves or joins, low integrity, no new code.
 
-Must never pass for more than it is: there is no wall here against networks and reading files, which only an app
-container has; so a worker starts only where the configuration accepts that. Wine has run this file, which
+Must never pass for more than it is: there is no wall here against networks and reading files, which only
+an app container has; so a worker starts only where the configuration accepts that. Wine has run this file, which
 shows the path and not the walls. Called through enter.py.
 """
 
