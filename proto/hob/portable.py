@@ -32,9 +32,13 @@ def pread(fd: int, num_bytes: int, place: int) -> bytes:
     """Bytes from a place of a file, whatever its own place is."""
     if sys.platform != "win32":
         return os.pread(fd, num_bytes, place)
-    with _placing:  # Windows has one place for all who read a descriptor
+    with _placing:  # Windows has one place for all who read a file, a worker that got it among them
+        before = os.lseek(fd, 0, os.SEEK_CUR)
         os.lseek(fd, place, os.SEEK_SET)
-        return os.read(fd, num_bytes)
+        try:
+            return os.read(fd, num_bytes)
+        finally:
+            os.lseek(fd, before, os.SEEK_SET)
 
 
 def pread_into(fd: int, buffer: bytearray | memoryview, place: int) -> int:

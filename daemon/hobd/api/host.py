@@ -286,11 +286,13 @@ class _AdmittedProtocol(H2Protocol):
             transport.abort()
             return
         self._is_admitted = True
+        self._line = transport
         self._server.connections.add(self)
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_admitted:
+        # A pipe's transport hands on what it had read when it was closed, and grpclib has let go by then.
+        if self._is_admitted and not self._line.is_closing():
             super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:

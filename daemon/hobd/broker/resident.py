@@ -121,7 +121,7 @@ class Resident:
 
     async def hello(self) -> m.Hello:
         """Connects the link and waits for the worker's first word. Raises WorkerDied."""
-        await asyncio.get_running_loop().create_connection(lambda: self._link, sock=self.process.sock)
+        await self.process.connect(self._link)
         hello = await self._or_death(self._hello)
         if hello.wire_version != m.WIRE_VERSION:
             raise WorkerDied(0, self._link.phase, f"it speaks version {hello.wire_version} of the wire")

@@ -14,11 +14,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hobd.broker.tripwire import make_bell
-from hobd.errors import NotSupported
 from hobd.sandbox import enter
+
+if TYPE_CHECKING or sys.platform == "win32":
+    from hobd.broker import windows_spawning
+    from hobd.broker.windows_spawning import PipeEnd
 
 # What a worker sees of our environment: nothing of the user's, and a few settings, each with its reason.
 _WORKER_ENVIRONMENT = {
@@ -40,7 +43,10 @@ class WorkerProcess:
     """A started worker: its process, and our ends of the sockets it was born with."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], sock: socket.socket, bell: socket.socket | None = None
+        self,
+        process: subprocess.Popen[bytes],
+        sock: socket.socket | PipeEnd,
+        bell: socket.socket | None = None,
     ) -> None:
         """`bell`: over which it says where to hear of what it is refused; one without walls has none."""
         self.pid = process.pid
@@ -50,6 +56,13 @@ class WorkerProcess:
         self._process = process
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._watch()
+
+    async def connect(self, protocol: asyncio.Protocol) -> None:
+        """From now on `protocol` has our end of the wire."""
+        if isinstance(self.sock, socket.socket):
+            await asyncio.get_running_loop().create_connection(lambda: protocol, sock=self.sock)
+        else:
+            self.sock.connect(protocol)
 
     async def wait(self) -> int:
         """The exit status as subprocess gives it: negative for a signal."""
@@ -112,7 +125,7 @@ class PythonSpawner:
 
     def spawn(self) -> WorkerProcess:
         if sys.platform == "win32":
-            raise NotSupported("hob has no worker for Windows yet; ask a daemon on Linux")
+            return WorkerProcess(*windows_spawning.start(self._module, self._sandbox, _WORKER_ENVIRONMENT))
         ours, theirs = socket.socketpair()
         # The wire stands for the bell where no kernel tells of refusals: a descriptor that is there anyway.
         bell, their_bell = make_bell() if enter.is_heard() else (None, theirs)

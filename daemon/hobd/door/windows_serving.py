@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hobd import log
-from hobd.door.windows_pipe import make_instance
+from hobd.wire.windows_pipe import make_instance
 
 windows_utils: Any = importlib.import_module("asyncio.windows_utils")
 

@@ -1,8 +1,8 @@
 """The walls of Windows, as far as they go: a job that no process leaves or joins, low integrity, no new code.
 
 Must never pass for more than it is: there is no wall here against networks and reading files, which only
-an app container has; so a worker starts only where the configuration accepts that. Wine has run this file, which
-shows the path and not the walls. Called through enter.py.
+an app container has; so a worker starts only where the configuration accepts that. Wine, which keeps no limits
+of a job, has run this file to the point where it refuses to go on. Called through enter.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ctypes
 from typing import Any
 
 from hobd.sandbox.confinement import Confinement
-from hobd.sandbox.failure import TO_RUN_PARTIALLY, SandboxError
+from hobd.sandbox.failure import TO_RUN_PARTIALLY, TO_RUN_WITHOUT, SandboxError
 
 _NO_CRASH_BOXES = 0x0001 | 0x0002 | 0x8000  # SEM_FAILCRITICALERRORS, NOGPFAULTERRORBOX, NOOPENFILEERRORBOX
 _NO_HEAP_IN_REPORTS = 0x0001 | 0x0010  # WER_FAULT_REPORTING_FLAG_NOHEAP, _DISABLE_SNAPSHOT_CRASH
@@ -120,24 +120,36 @@ def enter_job(wanted: ExtendedLimits) -> int:
 
     SandboxError, also if Windows does not confirm the limits.
     """
+    job, seen = _put_into_job(_THIS_PROCESS, wanted), ExtendedLimits()
+    kernel, desktop = _library("kernel32"), ctypes.c_uint32(_NO_DESKTOP)
+    closed = kernel.SetInformationJobObject(job, _UI_RESTRICTIONS, ctypes.byref(desktop), 4)
+    _check(closed, "close the desktop")
+    asked = (_EXTENDED_LIMITS, ctypes.byref(seen), ctypes.sizeof(seen), None)
+    _check(kernel.QueryInformationJobObject(job, *asked), "ask the job")
+    if seen.BasicLimitInformation.LimitFlags != wanted.BasicLimitInformation.LimitFlags:
+        raise SandboxError(f"this system took the limits of a job and does not have them; {TO_RUN_WITHOUT}")
+    return int(job.value or 0)
+
+
+def hold(process: int) -> int:
+    """Ties the life of a child to the handle that is returned: it is closed when this process ends.
+
+    No wall, so nothing is asked: who is not held ends by the end of its pipe.
+    """
+    wanted = ExtendedLimits()
+    wanted.BasicLimitInformation.LimitFlags = KILL_ON_CLOSE
+    return int(_put_into_job(ctypes.c_void_p(process), wanted).value or 0)
+
+
+def _put_into_job(process: ctypes.c_void_p, wanted: ExtendedLimits) -> ctypes.c_void_p:
     kernel = _library("kernel32")
     kernel.CreateJobObjectW.restype = ctypes.c_void_p
     job = ctypes.c_void_p(kernel.CreateJobObjectW(None, None))
     size = ctypes.sizeof(wanted)
-    desktop = ctypes.c_uint32(_NO_DESKTOP)
     _check(job.value, "make a job")
     _check(kernel.SetInformationJobObject(job, _EXTENDED_LIMITS, ctypes.byref(wanted), size), "limit the job")
-    _check(
-        kernel.SetInformationJobObject(job, _UI_RESTRICTIONS, ctypes.byref(desktop), 4), "close the desktop"
-    )
-    _check(kernel.AssignProcessToJobObject(job, _THIS_PROCESS), "enter the job")
-    seen = ExtendedLimits()
-    _check(
-        kernel.QueryInformationJobObject(job, _EXTENDED_LIMITS, ctypes.byref(seen), size, None), "ask the job"
-    )
-    if seen.BasicLimitInformation.LimitFlags != wanted.BasicLimitInformation.LimitFlags:
-        raise SandboxError(f"Windows took the job's limits and does not have them; {TO_RUN_PARTIALLY}")
-    return int(job.value or 0)
+    _check(kernel.AssignProcessToJobObject(job, process), "put it into the job")
+    return job
 
 
 def _lower_integrity() -> None:
