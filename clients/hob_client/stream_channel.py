@@ -1,7 +1,7 @@
 """A channel like gRPC's, for connections that gRPC cannot make: whatever asyncio can connect, by grpclib.
 
 Must look to the generated stubs, to calls.py and to async_calls.py as grpcio's channel does, where they
-ask: calls of one answer or of a stream, deadlines, cancelling, and failures with status and trailing metadata.
+ask: calls of one answer or of a stream, deadlines, cancelling, failures with status and trailing metadata.
 Used by channel.py on Windows, whose named pipes grpcio does not know. Private names of grpclib are used here
 alone: its version is pinned.
 """

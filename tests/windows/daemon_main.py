@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.modules["_wmi"] = None  # type: ignore[assignment]  # Wine's ends the process that asks it
 
-from hobd.sandbox import enter
-from hobd.sandbox.failure import SandboxError
+from hobd.sandbox import enter  # noqa: E402
+from hobd.sandbox.failure import SandboxError  # noqa: E402
 
 WORKER = Path(__file__).with_name("worker_main.py")
 

@@ -1,7 +1,7 @@
 """A worker of Windows without llama.cpp: the real walls, the real wire, and an answer by arithmetic.
 
-Says in its answer what the model file begins with, and what became of an attempt to start a program. Dies where
-the prompt says so. Started through broker/windows_spawning.py by tests.
+Says in its answer what the model file begins with, and what became of an attempt to start a program. Dies
+where the prompt says so. Started through broker/windows_spawning.py by tests.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import sys
 
 sys.modules["_wmi"] = None  # type: ignore[assignment]  # Wine's ends the process that asks it
 
-from hobd.sandbox import enter
-from hobd.wire import messages as m
-from hobd.worker.windows_wire import PipeSocket, PipeWire
+from hobd.sandbox import enter  # noqa: E402
+from hobd.wire import messages as m  # noqa: E402
+from hobd.wire.attesting import Attested  # noqa: E402
+from hobd.worker.windows_wire import PipeSocket, PipeWire  # noqa: E402
 
 READY = m.Ready(
     architecture="fake",
@@ -44,6 +45,8 @@ def main(argv: list[str]) -> None:
             wire.send(READY)
         elif isinstance(message, m.Submit):
             answer(wire, message, f"{model}, program {outcome_of_starting()}")
+        elif isinstance(message, m.Attest):
+            wire.send(Attested(message.id, ()))  # nothing is shown, so nothing holds
         elif isinstance(message, m.Stop):
             return
 

@@ -1,6 +1,6 @@
 r"""The door of Windows: a named pipe that only its owner and the system may open, and no network.
 
-Must never listen at a name that somebody else took first. Opened by doorkeeper.py, served through api/host.py:
+Must never listen at a name that somebody else took first. Opened by doorkeeper.py, served by api/host.py:
 the owner's, as named ones are Unix' so far. What rights it has is wire/windows_pipe.py's business.
 """
 

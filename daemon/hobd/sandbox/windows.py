@@ -1,8 +1,8 @@
 """The walls of Windows, as far as they go: a job that no process leaves or joins, low integrity, no new code.
 
 Must never pass for more than it is: there is no wall here against networks and reading files, which only
-an app container has; so a worker starts only where the configuration accepts that. Wine, which keeps no limits
-of a job, has run this file to the point where it refuses to go on. Called through enter.py.
+an app container has; so a worker starts only where the configuration accepts that. Wine keeps no limits of
+jobs, and has run this file to the point where it refuses to go on. Called through enter.py.
 """
 
 from __future__ import annotations
