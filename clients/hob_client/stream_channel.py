@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError
 from typing import Any
 
 import grpc
@@ -70,6 +71,7 @@ class AsyncStreamChannel:
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._channel: _Connecting | None = None
+        self._is_closed = False
 
     def unary_unary(
         self, path: str, request_serializer: Any, response_deserializer: Any, **_: Any
@@ -91,6 +93,8 @@ class AsyncStreamChannel:
         return call
 
     async def close(self) -> None:
+        """Calls under way end as cancelled, as grpcio's do."""
+        self._is_closed = True
         if self._channel is not None:
             self._channel.close()
 
@@ -111,7 +115,8 @@ class AsyncStreamChannel:
         except TimeoutError:
             raise CallFailed((grpc.StatusCode.DEADLINE_EXCEEDED, "", ())) from None
         except (OSError, StreamTerminatedError, ProtocolError) as error:
-            raise CallFailed((grpc.StatusCode.UNAVAILABLE, str(error), ())) from None
+            code = grpc.StatusCode.CANCELLED if self._is_closed else grpc.StatusCode.UNAVAILABLE
+            raise CallFailed((code, str(error), ())) from None
 
 
 class _AsyncCall:
@@ -166,7 +171,10 @@ class StreamChannel:
         if self._loop.is_closed():
             work.close()
             raise CallFailed((grpc.StatusCode.CANCELLED, "the client was closed", ()))
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        except CancelledError:
+            raise CallFailed((grpc.StatusCode.CANCELLED, "the client was closed", ())) from None
 
     async def _end(self) -> None:
         await self._inner.close()

@@ -30,7 +30,7 @@ def test_model_is_loaded_by_handle_in_a_worker_and_answers(hob: WindowsHob) -> N
 
 
 def test_request_that_ends_its_worker_is_given_up_and_others_go_on(hob: WindowsHob) -> None:
-    assert "the worker died 2 times while answering it" in hob.hob("run", "fake", "die", expect=6)
+    assert "the worker died 2 times while answering it" in hob.hob("run", "fake", "die", expect=8)
     assert hob.hob("run", "fake", "hi").startswith("hello from the file")
 
 
