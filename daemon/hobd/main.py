@@ -43,7 +43,7 @@ from hobd.pressure import watch
 from hobd.pressure.devices import DeviceWatch
 from hobd.sandbox import enter
 from hobd.sandbox.failure import SandboxError
-from hobd.starting import Starter, load_config, offline_decided_by, parse
+from hobd.starting import Starter, load_config, offline_decided_by, open_log, parse
 from hobd.store.catalog import Catalog
 from hobd.store.digest import DigestMemory
 from hobd.store.pins import Pins
@@ -78,6 +78,8 @@ def run(
     arguments = parse(argv)
     starter = Starter(arguments.ready_fd)
     try:
+        if arguments.log_file is not None:
+            open_log(arguments.log_file)
         config = load_config(arguments)
         if arguments.check_config:
             print("the configuration is good")

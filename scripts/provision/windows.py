@@ -144,7 +144,7 @@ def _unpack_packages(site: Path) -> None:
         lock = Path(scratch) / "windows-packages.txt"
         lock.write_text("".join(_pins()))
         platform = ["--platform=win_amd64", "--python-version=3.13", "--only-binary=:all:"]
-        pip = [place.PYTHON, "-m", "pip", "download", "--no-deps", "--require-hashes"]
+        pip: list[str | Path] = [place.PYTHON, "-m", "pip", "download", "--no-deps", "--require-hashes"]
         argv = [*pip, "--requirement", lock, "--dest", scratch, *platform]
         command.run("Fetching packages for Windows", argv, log="windows")
         for wheel in Path(scratch).glob("*.whl"):
