@@ -218,7 +218,7 @@ def _private_pipe(name: str, pipe: str) -> Finding:
 
 def is_owners(rights: str, wanted: str) -> bool:
     """Whether two texts of rights grant to the same; systems write "everything" in two ways."""
-    return rights.replace(";;FA;;", ";;GA;;").removeprefix("D:P") == wanted.removeprefix("D:P")
+    return rights.replace(";;FA;;", ";;GA;;") == wanted
 
 
 def _log() -> Finding:
