@@ -29,7 +29,7 @@ from hobd.broker.broker import Broker
 from hobd.broker.devices import SystemDevices
 from hobd.broker.loading import Loading
 from hobd.broker.needs import Needs
-from hobd.broker.supervisor import PythonSpawner
+from hobd.broker.supervisor import ENGINE_WORKER, PythonSpawner, runs_here
 from hobd.broker.trips import Trips
 from hobd.broker.vault import Vault
 from hobd.broker.yielding import Yielding
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from hobd.api.host import Host
 
 EXIT_OK, EXIT_CANNOT_START, EXIT_USAGE = 0, 1, 2
-WORKER = ("-m", "hobd.worker")
+WORKER = ENGINE_WORKER
 # Whoever reads an answer takes longer, so the next model's worker is ready before it is asked for.
 _QUIET_SECONDS = 0.1
 # What ending may take beside the requests under way: models lay down what they computed, workers go.
@@ -181,7 +181,7 @@ class _Daemon:
 
     async def _keep_spare(self, broker: Broker) -> None:
         """Starts the next model's worker in quiet moments, if the configuration says so."""
-        if self._config.engine.spare_worker:
+        if self._config.engine.spare_worker and runs_here(self._worker):
             await broker.loading.spare.keep(lambda: _quiet(broker))
 
     def _broker(self) -> Broker:

@@ -134,6 +134,7 @@ def _copy_python(folder: Path) -> None:
     """This checkout's own, which imports this checkout's code and nothing that lies about."""
     shutil.rmtree(_OWN, ignore_errors=True)
     shutil.copytree(folder / "python", _OWN)
+    (_OWN / "_wmi.pyd").unlink()  # Wine's half of it ends the process that asks; Python does without
     paths = [folder / "site", *(place.ROOT / part for part in _PARTS)]
     lines = ["python313.zip", ".", *map(_windows, paths)]
     (_OWN / "python313._pth").write_text("\n".join(lines) + "\n")

@@ -20,7 +20,7 @@ from provision import windows
 from tests.daemon import await_true
 
 HERE = Path(__file__).parent
-CLI = "import sys; sys.modules['_wmi'] = None; from hob_cli.main import main; sys.exit(main())"
+CLI = "import sys; from hob_cli.main import main; sys.exit(main())"
 SETTINGS = ("admission.vetting=off", "admission.first_use=off", "engine.spare_worker=false")
 TIMEOUT_SECONDS = 110
 
@@ -43,6 +43,7 @@ class WindowsHob:
         wine = windows.find()
         assert wine is not None
         self.python = wine.python
+        self.home = home
         self.models = home / "models"
         self.models.mkdir(parents=True)
         self.log_path = home / "hobd.log"

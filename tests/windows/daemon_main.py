@@ -8,10 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.modules["_wmi"] = None  # type: ignore[assignment]  # Wine's ends the process that asks it
-
-from hobd.sandbox import enter  # noqa: E402
-from hobd.sandbox.failure import SandboxError  # noqa: E402
+from hobd.sandbox import enter
+from hobd.sandbox.failure import SandboxError
 
 WORKER = Path(__file__).with_name("worker_main.py")
 

@@ -64,6 +64,17 @@ def test_client_refuses_names_that_lead_to_other_machines(hob: WindowsHob) -> No
     assert "no name of a local pipe" in said
 
 
+def test_client_starts_a_daemon_of_its_own_which_says_what_it_cannot_do_yet(tmp_path: Path) -> None:
+    """`hob run` finds none, starts the real one apart from its console, and asks it for llama.cpp."""
+    alone = WindowsHob(tmp_path)
+    alone.add_model("fake", "not read")
+    settings = alone.home / "CONFIG" / "hob" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('[security]\nsandbox = "none"\n[admission]\nvetting = "off"\n')
+    assert "no worker with llama.cpp for Windows yet" in alone.hob("run", "fake", "hi", expect=10)
+    assert "the daemon ends" in alone.hob("stop", "--daemon")
+
+
 def test_stopped_daemon_gives_its_pipe_back(tmp_path: Path) -> None:
     short = WindowsHob(tmp_path).start("security.sandbox=none")
     assert "the daemon ends" in short.hob("stop", "--daemon")

@@ -10,12 +10,10 @@ import os
 import subprocess
 import sys
 
-sys.modules["_wmi"] = None  # type: ignore[assignment]  # Wine's ends the process that asks it
-
-from hobd.sandbox import enter  # noqa: E402
-from hobd.wire import messages as m  # noqa: E402
-from hobd.wire.attesting import Attested  # noqa: E402
-from hobd.worker.windows_wire import PipeSocket, PipeWire  # noqa: E402
+from hobd.sandbox import enter
+from hobd.wire import messages as m
+from hobd.wire.attesting import Attested
+from hobd.worker.windows_wire import PipeSocket, PipeWire
 
 READY = m.Ready(
     architecture="fake",

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from hobd.broker.tripwire import make_bell
+from hobd.errors import NotSupported
 from hobd.sandbox import enter
 
 if TYPE_CHECKING or sys.platform == "win32":
@@ -37,6 +38,10 @@ _WORKER_ENVIRONMENT = {
     # CUDA counts GPUs as the driver does, so that gpu0 is the same one to a worker and to devices.py.
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }
+
+
+#: What Python runs as a worker that has llama.cpp.
+ENGINE_WORKER = ("-m", "hobd.worker")
 
 
 class WorkerProcess:
@@ -116,6 +121,11 @@ class Spawner(Protocol):
     def spawn(self) -> WorkerProcess: ...
 
 
+def runs_here(module: Sequence[str]) -> bool:
+    """Whether this system has such a worker: what renders templates beside llama.cpp forks."""
+    return sys.platform != "win32" or tuple(module) != ENGINE_WORKER
+
+
 class PythonSpawner:
     """Workers as children of this interpreter, isolated from the user's environment and directory."""
 
@@ -124,6 +134,9 @@ class PythonSpawner:
         self._module = tuple(module)
 
     def spawn(self) -> WorkerProcess:
+        """Raises NotSupported."""
+        if not runs_here(self._module):
+            raise NotSupported("hob has no worker with llama.cpp for Windows yet; ask a daemon on Linux")
         if sys.platform == "win32":
             return WorkerProcess(*windows_spawning.start(self._module, self._sandbox, _WORKER_ENVIRONMENT))
         ours, theirs = socket.socketpair()
