@@ -23,7 +23,7 @@ prove: starter # the five proofs of SECURITY.md, with a report of what was seen;
 soak: setup # rough traffic, kills and standstills over three models with room for two; SECONDS=60 for less
 	.venv/bin/python -m tests.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
-windows: setup # the daemon and the CLI on Windows' Python under Wine, which is fetched first (Debian 12, 900 MB)
+windows: setup # the daemon and the CLI on Windows' Python under Wine, which is fetched first (Debian 12, 1.4 GB)
 	@.venv/bin/python scripts/windows
 	.venv/bin/pytest -m windows tests/windows
 

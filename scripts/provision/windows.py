@@ -75,7 +75,7 @@ def find() -> Wine | None:
 
 
 def provide() -> None:
-    """Makes sure that it is there; minutes the first time, and 900 MB."""
+    """Makes sure that it is there; minutes the first time, and 1.4 GB."""
     folder = place.cache_dir() / "wine"
     if not (folder / _DONE).is_file() or (folder / _DONE).read_text() != _VERSION:
         _provide_anew(folder)

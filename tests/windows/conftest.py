@@ -89,13 +89,8 @@ class WindowsHob:
 
     def hob(self, *arguments: str, expect: int = 0) -> str:
         """What the CLI said, on both streams."""
-        done = subprocess.run(
-            [*self.python, "-c", CLI, *arguments],
-            env=self.environment, stdin=subprocess.DEVNULL, timeout=TIMEOUT_SECONDS,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        said = done.stdout.decode("utf-8", "replace").replace("\r\n", "\n").strip()
-        assert done.returncode == expect, said
+        status, said = self._ask("-c", CLI, *arguments)
+        assert status == expect, said
         return said
 
     def hob_json(self, *arguments: str, expect: int = 0) -> Any:
@@ -103,12 +98,22 @@ class WindowsHob:
 
     def run(self, code: str) -> str:
         """What Windows' Python prints."""
-        done = subprocess.run(
-            [*self.python, "-c", code],
-            env=self.environment, stdin=subprocess.DEVNULL, timeout=TIMEOUT_SECONDS,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        return done.stdout.decode("utf-8", "replace").strip()
+        return self._ask("-c", code)[1]
+
+    def _ask(self, *arguments: str) -> tuple[int, str]:
+        """Status and words of one that says little. In Wine a daemon that it starts keeps its pipe open."""
+        with subprocess.Popen(
+            [*self.python, *arguments],
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ) as asked:  # fmt: skip
+            assert asked.stdout is not None
+            try:
+                asked.wait(TIMEOUT_SECONDS)
+            finally:
+                asked.kill()  # of no effect on one that has ended
+            os.set_blocking(asked.stdout.fileno(), False)
+            said = asked.stdout.read() or b""
+        return asked.returncode, said.decode("utf-8", "replace").replace("\r\n", "\n").strip()
 
     def stop(self) -> None:
         if self.daemon is None:
