@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -148,6 +149,8 @@ class StreamChannel:
     def __init__(self, connect: Connect) -> None:
         self._inner = AsyncStreamChannel(connect)
         self._loop = asyncio.new_event_loop()
+        self._closing = threading.Lock()
+        self._is_closed = False
         self._thread = threading.Thread(target=self._loop.run_forever, name="hob channel", daemon=True)
         self._thread.start()
 
@@ -161,18 +164,24 @@ class StreamChannel:
 
     def close(self) -> None:
         """Safe to call twice."""
-        if not self._loop.is_closed():
-            self._run(self._end())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+        with self._closing:  # what is given to the loop after its end would never be carried out
+            if self._is_closed:
+                return
+            self._is_closed = True
+            ending = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        ending.result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        if self._loop.is_closed():
-            work.close()
-            raise CallFailed((grpc.StatusCode.CANCELLED, "the client was closed", ()))
+        with self._closing:
+            if self._is_closed:
+                work.close()
+                raise CallFailed((grpc.StatusCode.CANCELLED, "the client was closed", ()))
+            doing = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+            return doing.result()
         except CancelledError:
             raise CallFailed((grpc.StatusCode.CANCELLED, "the client was closed", ())) from None
 
@@ -201,7 +210,7 @@ class _Call:
             raise StopIteration from None
 
     def cancel(self) -> None:
-        if not self._channel._loop.is_closed():
+        with suppress(CallFailed):  # closing the channel has ended it
             self._channel._run(self._call._stream.aclose())
 
 
