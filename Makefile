@@ -1,6 +1,6 @@
 # Every target prepares what it needs; when nothing has changed that takes a moment and no network.
 PYTHON ?= python3
-.PHONY: demo test check bench browser fuzz soak prove sbom licences wheel deb formula docs proto setup starter embedding format lock vsix editors
+.PHONY: demo test check bench browser fuzz soak prove windows sbom licences wheel deb formula docs proto setup starter embedding format lock vsix editors
 
 demo: starter # one answer from a local model, from nothing
 	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
@@ -22,6 +22,10 @@ prove: starter # the five proofs of SECURITY.md, with a report of what was seen;
 
 soak: setup # rough traffic, kills and standstills over three models with room for two; SECONDS=60 for less
 	.venv/bin/python -m tests.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
+
+windows: setup # the daemon and the CLI on Windows' Python under Wine, which is fetched first (Debian 12, 1.4 GB)
+	@.venv/bin/python scripts/windows
+	.venv/bin/pytest -m windows tests/windows
 
 sbom: setup # the bill of materials of a release, in CycloneDX, to build/
 	@.venv/bin/python scripts/sbom

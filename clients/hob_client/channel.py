@@ -1,17 +1,21 @@
 """The gRPC connection to one socket, and the calls of the four services.
 
-Must never dial anything but a Unix socket, and never through a proxy.
+Must never dial anything but a Unix socket, or a named pipe of this machine, and never through a proxy.
 Used by client.py and async_client.py.
 """
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from typing import Any
 
 import grpc
 
 from hob_client.socket_path import target
+
+if sys.platform == "win32":
+    from hob_client.windows_pipe import connecting
 
 # A prompt can be as large as a frame to a worker; answers with many logprobs are large too.
 _MAX_MESSAGE_BYTES = 16 << 20
@@ -73,8 +77,16 @@ class Link:
 
 
 def open_link(path: str) -> Link:
+    if sys.platform == "win32":
+        from hob_client.stream_channel import StreamChannel
+
+        return Link(StreamChannel(connecting(path)))
     return Link(grpc.insecure_channel(target(path), options=_SYNC_OPTIONS))
 
 
 def open_async_link(path: str) -> Link:
+    if sys.platform == "win32":
+        from hob_client.stream_channel import AsyncStreamChannel
+
+        return Link(AsyncStreamChannel(connecting(path)))
     return Link(grpc.aio.insecure_channel(target(path), options=_OPTIONS))

@@ -13,12 +13,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from hob import portable
 from hob.address import state_dir
 
 from hob_client import service, socket_path
 from hob_client.errors import DaemonStartFailed, DaemonUnreachable, NotPermitted
+
+if sys.platform == "win32" or TYPE_CHECKING:
+    from hob_client import windows_launch, windows_pipe
 
 START_TIMEOUT_SECONDS = 30.0
 LOG_NAME = "hobd.log"
@@ -65,6 +69,8 @@ class Starting:
 
 def is_listening(path: str) -> bool:
     """Whether somebody accepts at the socket. Raises NotPermitted if we may not ask."""
+    if sys.platform == "win32":
+        return windows_pipe.is_listening(path)
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -93,6 +99,8 @@ def start_daemon(path: str, *, preload: str | None = None) -> OnItsWay:
         raise DaemonUnreachable(f"the link {name} is down; `hob link up {name}` brings it up")
     if service.serves(path):
         return service.start()
+    if sys.platform == "win32":
+        return _start_on_windows(path, preload)
     ready, told = os.pipe()
     try:
         log = _open_log()
@@ -117,6 +125,16 @@ def start_daemon(path: str, *, preload: str | None = None) -> OnItsWay:
     return Starting(path, process, ready)
 
 
+def _start_on_windows(path: str, preload: str | None) -> OnItsWay:
+    log = _open_log()
+    try:
+        command = _command(path, None, preload)
+        starting: OnItsWay = windows_launch.StartingByPipe(path, command, log, str(log_path()))
+        return starting
+    finally:
+        os.close(log)
+
+
 def ensure(path: str, *, start: bool, wait_seconds: float = 0.0) -> None:
     """Return once somebody listens: at once, after a start, or after waiting. May raise DaemonUnreachable."""
     if is_listening(path):
@@ -132,9 +150,11 @@ def log_path() -> Path:
     return state_dir() / LOG_NAME
 
 
-def _command(path: str, told: int, preload: str | None) -> list[str]:
+def _command(path: str, told: int | None, preload: str | None) -> list[str]:
     # -I: a folder named hobd in the user's working directory must not be run in its stead.
-    command = [sys.executable, "-I", "-m", "hobd", "--socket", path, "--ready-fd", str(told)]
+    command = [sys.executable, "-I", "-m", "hobd", "--socket", path]
+    if told is not None:
+        command += ["--ready-fd", str(told)]
     return command if preload is None else [*command, f"--load={preload}"]
 
 
@@ -150,7 +170,7 @@ def _open_log() -> int:
     path = log_path()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | portable.SAFELY, 0o600)
     except OSError as error:
         raise DaemonStartFailed(
             f"the daemon's log {path} cannot be written ({error.strerror}); "

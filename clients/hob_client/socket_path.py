@@ -7,11 +7,16 @@ Called by launch.py, channel.py and the CLI.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
+from hob import portable
 from hob.address import MAX_SOCKET_PATH_BYTES, runtime_dir, socket_path
 
 from hob_client.errors import InvalidRequest, NotPermitted
+
+if sys.platform == "win32":
+    from hob_client.windows_pipe import check_name
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-_.~")
 
@@ -19,6 +24,8 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 def resolve(socket: Path | str | None) -> str:
     """The absolute path of the door: the one named, else `$HOB_SOCKET`, else the user's own."""
     path = os.fspath(socket if socket is not None else socket_path())
+    if sys.platform == "win32":
+        return check_name(path)
     if not path.startswith("/") or "\0" in path:
         raise InvalidRequest(f"the socket {path!r} is not an absolute path; name one that begins with /")
     if len(os.fsencode(path)) > MAX_SOCKET_PATH_BYTES:
@@ -49,7 +56,7 @@ def check_owner(path: str) -> None:
         owner = os.lstat(os.path.dirname(path)).st_uid
     except OSError:
         return
-    if owner not in (os.getuid(), 0):
+    if owner not in (portable.own_uid(), 0):
         raise NotPermitted(
             f"{os.path.dirname(path)} belongs to user {owner}, not to you; name another place with HOB_SOCKET"
         )

@@ -20,6 +20,7 @@ def main() -> None:
     failure = ""
     confinement = None
     try:
+        enter.be_private()
         confinement = enter.enter_daemon()
     except SandboxError as error:
         # Only the configuration may say that running without is meant; it is read next.

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ from hobd.broker.broker import Broker
 from hobd.broker.devices import SystemDevices
 from hobd.broker.loading import Loading
 from hobd.broker.needs import Needs
-from hobd.broker.supervisor import PythonSpawner
+from hobd.broker.supervisor import ENGINE_WORKER, PythonSpawner, runs_here
 from hobd.broker.trips import Trips
 from hobd.broker.tuning import Tuning
 from hobd.broker.vault import Vault
@@ -43,7 +44,7 @@ from hobd.pressure import watch
 from hobd.pressure.devices import DeviceWatch
 from hobd.sandbox import enter
 from hobd.sandbox.failure import SandboxError
-from hobd.starting import Starter, fixed_engine, load_config, offline_decided_by, parse
+from hobd.starting import Starter, fixed_engine, load_config, offline_decided_by, open_log, parse
 from hobd.store.catalog import Catalog
 from hobd.store.digest import DigestMemory
 from hobd.store.pins import Pins
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from hobd.api.host import Host
 
 EXIT_OK, EXIT_CANNOT_START, EXIT_USAGE = 0, 1, 2
-WORKER = ("-m", "hobd.worker")
+WORKER = ENGINE_WORKER
 # Whoever reads an answer takes longer, so the next model's worker is ready before it is asked for.
 _QUIET_SECONDS = 0.1
 # What ending may take beside the requests under way: models lay down what they computed, workers go.
@@ -79,6 +80,8 @@ def run(
     arguments = parse(argv)
     starter = Starter(arguments.ready_fd)
     try:
+        if arguments.log_file is not None:
+            open_log(arguments.log_file)
         config = load_config(arguments)
         if arguments.check_config:
             print("the configuration is good")
@@ -86,7 +89,7 @@ def run(
         if arguments.print_config:
             print(to_toml(config), end="")
             return EXIT_OK
-        if failure and config.security.sandbox != "none":
+        if failure and config.security.sandbox not in ("none", "partial"):
             raise ConfigError(f"the daemon cannot confine itself: {failure}")
         log.configure(config.daemon.log_level)
         log.catch_tracebacks()
@@ -181,7 +184,7 @@ class _Daemon:
 
     async def _keep_spare(self, broker: Broker) -> None:
         """Starts the next model's worker in quiet moments, if the configuration says so."""
-        if self._config.engine.spare_worker:
+        if self._config.engine.spare_worker and runs_here(self._worker):
             await broker.loading.spare.keep(lambda: _quiet(broker))
 
     def _broker(self) -> Broker:
@@ -193,7 +196,11 @@ class _Daemon:
             vault=Vault(self._config.memory.pool_mb * 1_000_000),
             appraiser=self._appraiser,
             tuning=self._tuning,
-            trips=Trips(security.tripwire, self._admission.quarantine, hears=security.sandbox != "none"),
+            trips=Trips(
+                security.tripwire,
+                self._admission.quarantine,
+                hears=enter.is_heard() and security.sandbox != "none",
+            ),
         )
         return Broker(
             config=self._config,
@@ -247,6 +254,10 @@ class _Daemon:
 
     def _on_signals(self, broker: Broker, doors: Doorkeeper) -> None:
         loop = asyncio.get_running_loop()
+        if sys.platform == "win32":  # Ctrl-C and Ctrl-Break, which is what one sends to a group of processes
+            for number in (signal.SIGINT, signal.SIGBREAK):
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._end, broker))
+            return
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, broker)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup, broker, doors)

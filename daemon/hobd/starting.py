@@ -10,11 +10,12 @@ import os
 import sys
 from pathlib import Path
 
-from hob import address
+from hob import address, portable
 from hob.version import VERSION
 
 from hobd.config import Config, config_file, decided_by, load
 from hobd.door.service_manager import ServiceManager
+from hobd.errors import ConfigError
 
 
 class Starter:
@@ -44,6 +45,18 @@ class Starter:
         except OSError:
             pass  # it did not wait
         os.close(fd)
+
+
+def open_log(path: Path) -> None:
+    """From now on what goes to standard error goes there, also where there is none. Raises ConfigError."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | portable.NO_LINK, 0o600)
+    except OSError as error:
+        raise ConfigError(f"the log {path} cannot be written ({error.strerror}); name another") from None
+    os.dup2(fd, 2)
+    os.close(fd)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", buffering=1, closefd=False)
 
 
 def load_config(arguments: argparse.Namespace) -> Config:
@@ -87,5 +100,6 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--print-config", action="store_true", help="print the whole configuration in force, and exit"
     )
+    parser.add_argument("--log-file", type=Path, help="where the log goes (default: standard error)")
     parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser.parse_args(argv)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 SOCKET_NAME = "hob.sock"
+PIPE_PREFIX = "\\\\.\\pipe\\"
 # sockaddr_un.sun_path less its terminating zero: 108 bytes on Linux, 104 on macOS and the BSDs.
 MAX_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 
@@ -19,11 +21,30 @@ MAX_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 def socket_path() -> Path:
     """The owner's door: `$HOB_SOCKET`, else `hob/hob.sock` in the user's runtime directory."""
     named = os.environ.get("HOB_SOCKET")
-    return Path(named) if named else runtime_dir() / SOCKET_NAME
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(pipe_name(os.environ.get("USERDOMAIN", ""), os.environ.get("USERNAME", "")))
+    return runtime_dir() / SOCKET_NAME
+
+
+def pipe_name(domain: str, user: str) -> str:
+    """A user's door on Windows, whose pipes all users share: one for each name, whatever is in it.
+
+    Only a name: who may open it is said by its rights, and whose it is by the system.
+    """
+    plain = "".join(letter for letter in user if letter.isascii() and letter.isalnum())[:32]
+    whose = hashlib.sha256(f"{domain}\\{user}".lower().encode()).hexdigest()[:12]
+    return f"{PIPE_PREFIX}hob-{plain or 'user'}-{whose}"
 
 
 def runtime_dir() -> Path:
-    """The directory of the doors: private to the user, and gone after a reboot where a system can do that."""
+    """The directory of the doors: private to the user, and gone after a reboot where a system can do that.
+
+    On Windows doors are pipes, and this is where they would be found if they were files.
+    """
+    if sys.platform == "win32":
+        return state_dir() / "run"
     base = os.environ.get("XDG_RUNTIME_DIR")
     if base:
         return Path(base) / "hob"
@@ -38,17 +59,17 @@ def runtime_dir() -> Path:
 def config_path() -> Path:
     """The user's configuration file; it need not exist."""
     named = os.environ.get("HOB_CONFIG")
-    return Path(named) if named else _xdg("XDG_CONFIG_HOME", ".config") / "hob" / "config.toml"
+    return Path(named) if named else _home("config") / "config.toml"
 
 
 def data_dir() -> Path:
     """Models and their manifests."""
-    return _xdg("XDG_DATA_HOME", ".local/share") / "hob"
+    return _home("data")
 
 
 def state_dir() -> Path:
     """What the daemon remembers across starts: quirks of this machine, verified digests, its log."""
-    return _xdg("XDG_STATE_HOME", ".local/state") / "hob"
+    return _home("state")
 
 
 def audit_dir(socket: Path | None = None) -> Path:
@@ -61,6 +82,21 @@ def audit_dir(socket: Path | None = None) -> Path:
     return state_dir() / "audit" / hashlib.sha256(os.fsencode(socket)).hexdigest()[:16]
 
 
-def _xdg(variable: str, below_home: str) -> Path:
-    named = os.environ.get(variable)
-    return Path(named) if named else Path.home() / below_home
+def home_of(kind: str, platform: str, environ: Mapping[str, str], home: Path) -> Path:
+    """Where a system keeps a program's `config`, `data` or `state`. XDG's variables count everywhere."""
+    if named := environ.get(f"XDG_{kind.upper()}_HOME"):
+        return Path(named) / "hob"
+    if platform == "win32":  # what one configures follows the user to other machines, the rest is large
+        roaming, local = environ.get("APPDATA"), environ.get("LOCALAPPDATA")
+        if kind == "config":
+            return Path(roaming or home / "AppData" / "Roaming") / "hob"
+        folder = Path(local or home / "AppData" / "Local") / "hob"
+        return folder if kind == "data" else folder / "state"
+    if platform == "darwin":
+        folder = home / "Library" / "Application Support" / "hob"
+        return folder / "state" if kind == "state" else folder
+    return home / {"config": ".config", "data": ".local/share", "state": ".local/state"}[kind] / "hob"
+
+
+def _home(kind: str) -> Path:
+    return home_of(kind, sys.platform, os.environ, Path.home())

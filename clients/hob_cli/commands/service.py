@@ -23,8 +23,10 @@ from hob_cli.service.launchd import Launchd
 from hob_cli.service.state import ServiceState
 from hob_cli.service.steps import Command, Step, WriteFile, carry_out
 from hob_cli.service.systemd import Systemd
+from hob_cli.service.task_scheduler import TaskScheduler
 from hob_cli.terminal import visible
 
+Manager = Systemd | Launchd | TaskScheduler
 _PRINT = click.option("--print", "only_print", is_flag=True, help="Show what would be done, and do nothing.")
 
 
@@ -114,10 +116,12 @@ def logs(connection: Connection, last: int, follow: bool) -> None:
     os.execvp(argv[0], argv)
 
 
-def _manager(*, must_be_installed: bool = False) -> Systemd | Launchd:
-    manager: Systemd | Launchd | None = None
+def _manager(*, must_be_installed: bool = False) -> Manager:
+    manager: Manager | None = None
     if sys.platform == "darwin":
         manager = Launchd(installation.find())
+    elif sys.platform == "win32":
+        manager = TaskScheduler(installation.find())
     elif sys.platform == "linux" and (version := systemd.installed_version()) is not None:
         manager = Systemd(installation.find(), version=version)
     if manager is None:
@@ -130,7 +134,7 @@ def _manager(*, must_be_installed: bool = False) -> Systemd | Launchd:
     return manager
 
 
-def _check(manager: Systemd | Launchd) -> None:
+def _check(manager: Manager) -> None:
     """Whether there is somebody to carry it out, and nobody whom it would push aside."""
     if isinstance(manager, Systemd) and not manager.has_manager():
         raise DaemonStartFailed(
@@ -146,6 +150,8 @@ def _check(manager: Systemd | Launchd) -> None:
 
 def _door() -> Path:
     """Where the service's door is, whatever HOB_SOCKET says."""
+    if sys.platform == "win32":
+        return address.socket_path()
     return address.runtime_dir() / address.SOCKET_NAME
 
 
@@ -174,7 +180,7 @@ def _show(step: Step) -> None:
     )
 
 
-def _say_installed(connection: Connection, manager: Systemd | Launchd, on_demand: bool) -> None:
+def _say_installed(connection: Connection, manager: Manager, on_demand: bool) -> None:
     state = manager.state()
     if connection.as_json:
         print_json(record(state))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from hob import address
+from hob import address, portable
 
 _AMX_TEXT = b"AMX is not ready"  # in the library only if it was compiled for AMX
 _GPU_LIBRARIES = ("libggml-cuda.so", "libggml-hip.so", "libggml-vulkan.so", "libggml-metal.dylib")
@@ -65,7 +65,7 @@ def place(path: Path) -> Place:
         found = path.lstat()
     except OSError:
         return Place(path=path)
-    return Place(path=path, mode=stat.S_IMODE(found.st_mode), is_ours=found.st_uid in (os.getuid(), 0))
+    return Place(path=path, mode=stat.S_IMODE(found.st_mode), is_ours=found.st_uid in (portable.own_uid(), 0))
 
 
 def models_folder() -> Path:

@@ -6,12 +6,12 @@ by api/host.py for each call on the owner's door; other doors never get here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hob import portable
 from hob.v1 import daemon_pb2, inference_pb2
 from hob.v1 import doors_pb2 as pb
 from hob.v1.doors_grpc import DoorServiceBase
@@ -52,7 +52,7 @@ class Listing:
             name=doorway.name,
             path=str(doorway.door.path),
             mode=doorway.door.mode,
-            owner_uid=os.getuid(),
+            owner_uid=portable.own_uid(),
             num_connections=self._num_connections(doorway),
             grants="everything" if settings is None else words.words(settings.terms),
             users=doorway.users,
@@ -165,7 +165,7 @@ class DoorService(DoorServiceBase):
     # ------------------------------------------------------------------ private steps
 
     def _tested(self, doorway: Doorway, asked: pb.TestDoorRequest) -> pb.TestDoorResponse:
-        uid = asked.uid if asked.HasField("uid") else os.getuid()
+        uid = asked.uid if asked.HasField("uid") else portable.own_uid()
         grants, wish = doorway.grants(uid), trial(asked)
         try:
             doorway.check(uid)

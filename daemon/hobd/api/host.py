@@ -7,6 +7,7 @@ pinned. Built by main.py.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import struct
@@ -28,6 +29,7 @@ from hobd.door.caller import Caller
 from hobd.door.doorway import Doorway
 from hobd.door.peer import peer_of
 from hobd.door.policy import Grants, refused_rpc
+from hobd.door.unix_socket import Door
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
@@ -154,7 +156,7 @@ class Host:
 
     async def open(self, doorway: Doorway) -> None:
         self._servers[doorway] = server = _AdmittingServer(self.services, doorway, self._refusals)
-        await server.start(sock=doorway.door.socket)
+        await server.start_at(doorway.door)
 
     async def close(self, doorway: Doorway) -> int:
         """Takes nobody new, closes the connections, cancels the calls on them; how many they were."""
@@ -186,6 +188,14 @@ class _AdmittingServer(Server):
         self._refusals = refusals
         self.connections: set[_AdmittedProtocol] = set()
         self._num_calls: Counter[int] = Counter()
+
+    async def start_at(self, door: Door) -> None:
+        if door.socket is not None:
+            await self.start(sock=door.socket)
+            return
+        # A named pipe, which grpclib knows nothing of: what its own `start` would set.
+        self._server = await door.serve(self._protocol_factory)
+        self._server_closed_fut = asyncio.get_running_loop().create_future()
 
     def _protocol_factory(self) -> H2Protocol:
         plain = super()._protocol_factory()
@@ -270,23 +280,30 @@ class _AdmittedProtocol(H2Protocol):
 
     def connection_made(self, transport: Any) -> None:
         try:
-            self.visit = self._patient.visit = self._server.admit(transport.get_extra_info("socket"))
+            self.visit = self._patient.visit = self._server.admit(_connection_of(transport))
         except errors.NotPermitted as error:
             log.event("connection_refused", level="warning", why=error.message)
             transport.abort()
             return
         self._is_admitted = True
+        self._line = transport
         self._server.connections.add(self)
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_admitted:
+        # A pipe's transport hands on what it had read when it was closed, and grpclib has let go by then.
+        if self._is_admitted and not self._line.is_closing():
             super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._server.connections.discard(self)
         if self._is_admitted:
             super().connection_lost(exc)
+
+
+def _connection_of(transport: Any) -> Any:
+    """What the kernel is asked about: a socket, or on Windows a pipe."""
+    return transport.get_extra_info("socket") or transport.get_extra_info("pipe")
 
 
 async def _receive(stream: Stream[Any, Any]) -> Any:

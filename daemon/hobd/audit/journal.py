@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from hob import audit
+from hob import audit, portable
 
 from hobd import log
 
@@ -80,7 +80,7 @@ class Journal:
         return audit.path(self._folder, age)
 
     def _open(self) -> None:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | portable.SAFELY | portable.NO_LINK
         self._fd = os.open(self._path(0), flags, 0o600)
         self._size = os.fstat(self._fd).st_size
 

@@ -12,7 +12,6 @@ what came of it, and asked by api/models.py what it thinks.
 from __future__ import annotations
 
 import os
-import signal
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from datetime import UTC, datetime
 
 from hobd import log
 from hobd.broker.death import WorkerDied
-from hobd.broker.supervisor import describe_exit
+from hobd.broker.exit_status import NOT_ITS_FAULT, describe_exit
 from hobd.config import Config
 from hobd.errors import ModelUnusable
 from hobd.store.catalog import Entry
@@ -34,8 +33,6 @@ from hobd.store.template_scan import scan_template
 from hobd.store.vetting import Role, vet
 from hobd.wire.messages import Phase
 
-#: Not the file's fault: the system or a person ended the worker, or the build is for another processor.
-_NOT_ITS_FAULT = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGILL)
 _WHILE_READING = (Phase.LOADING, Phase.PROBING, Phase.DRAFTING, Phase.ADAPTING, Phase.PROJECTING)
 
 
@@ -83,7 +80,7 @@ class Admission:
 
     def died(self, admitted: Admitted, death: WorkerDied, config: Config) -> str:
         """A worker died while it read the file. Says if that was once too often; empty otherwise."""
-        is_its_fault = bool(death.reason) or death.status not in _NOT_ITS_FAULT
+        is_its_fault = bool(death.reason) or death.status not in NOT_ITS_FAULT
         if admitted.file.sha256 is None or not is_its_fault or death.phase not in _WHILE_READING:
             return ""
         limit, name = config.admission.max_load_crashes, admitted.entry.name

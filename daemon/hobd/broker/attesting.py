@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from hob import portable
 
 from hobd.broker import machine, observing
 from hobd.broker.broker import Broker
@@ -33,6 +36,8 @@ _REMEDIES = {
     "no_capabilities": "run hob as a user, not as root",
     "no_plain_swap": "encrypt swap, use zram, or set MemorySwapMax=0 for the daemon's service",
     "no_core_handler": "set fs.suid_dumpable to 0",
+    "not_swapped": "encrypt swap, use zram, or set MemorySwapMax=0 for the daemon's service",
+    "no_memory_in_cores": "start the daemon again; if that does not help, report it",
     "no_core_files": "start the daemon again; if that does not help, report it",
     "descriptors": "start the daemon by a program that hands no files on",
     "no_network_open": "end the daemon, and report it: no process of hob's can have made this socket",
@@ -182,6 +187,8 @@ def _as_evidence(subject: str, source: str, pid: int, findings: Iterable[Finding
 
 def _private(entrance: Entrance) -> Finding:
     name = f"door_private_{entrance.name}"
+    if sys.platform == "win32":
+        return _private_pipe(name, str(entrance.path))
     try:
         folder, door = entrance.path.parent.lstat(), entrance.path.lstat()
     except OSError as error:
@@ -192,12 +199,32 @@ def _private(entrance: Entrance) -> Finding:
     )
     is_tight = not stat.S_IMODE(folder.st_mode) & ~entrance.directory_mode
     is_same = stat.S_ISSOCK(door.st_mode) and stat.S_IMODE(door.st_mode) == entrance.mode
-    is_ours = folder.st_uid == door.st_uid == os.getuid() and stat.S_ISDIR(folder.st_mode)
+    is_ours = folder.st_uid == door.st_uid == portable.own_uid() and stat.S_ISDIR(folder.st_mode)
     return Finding(name, is_tight and is_same and is_ours, told)
+
+
+def _private_pipe(name: str, pipe: str) -> Finding:
+    """Windows keeps these rights and checks them; what only keeps them (Wine) looks the same."""
+    from hob.windows_user import own_sid
+
+    from hobd.wire.windows_pipe import owner_only, rights_of
+
+    try:
+        rights, wanted = rights_of(pipe), owner_only(own_sid())
+    except OSError as error:
+        return Finding(name, False, f"{pipe} cannot be looked at ({error.strerror})")
+    return Finding(name, is_owners(rights, wanted), f"rights of the pipe: {rights[:200]}")
+
+
+def is_owners(rights: str, wanted: str) -> bool:
+    """Whether two texts of rights grant to the same; systems write "everything" in two ways."""
+    return rights.replace(";;FA;;", ";;GA;;") == wanted
 
 
 def _log() -> Finding:
     """A file that others may read holds no prompts, but times and models; a service manager's is its own."""
+    if sys.platform != "linux":
+        return Finding("log_private", False, f"not shown: {sys.platform} does not tell where it goes")
     try:
         found, target = os.fstat(2), os.readlink("/proc/self/fd/2")
     except OSError as error:
@@ -210,6 +237,8 @@ def _log() -> Finding:
 
 def _descriptors(homes: Sequence[Path]) -> Finding:
     """Nothing that the daemon did not open: files and folders lie where its own do, and no network."""
+    if sys.platform == "win32":
+        return Finding("descriptors", False, "not shown: hob does not know how to look at handles yet")
     kinds, odd = [], []
     for fd, kind in selftest.descriptors():
         kinds.append(kind)

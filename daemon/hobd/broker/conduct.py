@@ -5,10 +5,10 @@ Must never ask the worker. Made by resident.py, whose worker it is; trips.py say
 
 from __future__ import annotations
 
-import signal
 from typing import Self
 
 from hobd import errors
+from hobd.broker.exit_status import BY_THE_FILTER
 from hobd.broker.link import Link
 from hobd.broker.supervisor import WorkerProcess
 from hobd.broker.trips import Tally, Trips
@@ -58,7 +58,7 @@ class Conduct:
         """The worker is gone; `status` as subprocess gives it."""
         if self._tripwire is not None:
             self._tripwire.close()
-            if status == -signal.SIGSYS:  # how the kernel ends who calls it by another machine's numbers
+            if status in BY_THE_FILTER:
                 self._on_trip("a foreign calling convention")
         return self
 

@@ -6,7 +6,7 @@ tries again.
 
 from __future__ import annotations
 
-from hobd.broker.supervisor import describe_exit
+from hobd.broker.exit_status import describe_exit
 from hobd.wire import messages as m
 
 

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import mmap
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from hobd.broker import kin
 from hobd.broker.account import RAM, Account, Line, Purpose, totals
 
 # A child that its parent's death has not ended by then is ended.
 _PATIENCE_SECONDS = 2.0
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_PAGE_BYTES = mmap.PAGESIZE
 
 
 def memory_bytes(pid: int) -> int:
@@ -26,6 +29,8 @@ def memory_bytes(pid: int) -> int:
     A page that several processes share counts in parts, where the kernel lets us see it: a worker is not
     dumpable, so that only root may. Otherwise what the children share with it counts once.
     """
+    if sys.platform != "linux":
+        return kin.resident_bytes(pid)
     own, *others = [pid, *children(pid)]
     whole = _proportional(own)
     if whole is not None:
@@ -48,9 +53,12 @@ class Family:
     """Those who are there when it is made. `gone` returns when all of them have ended; it sees to that."""
 
     def __init__(self, pid: int) -> None:
-        self._watched = list(_pidfds(pid))
+        self._kin = [] if sys.platform == "linux" else kin.processes(pid)
+        self._watched = list(_pidfds(pid)) if sys.platform == "linux" else []
 
     async def gone(self) -> None:
+        if self._kin:
+            await asyncio.to_thread(kin.see_off, self._kin, _PATIENCE_SECONDS)
         while self._watched:
             fd = self._watched[-1]
             try:
@@ -85,6 +93,8 @@ async def _readable(fd: int) -> None:
 
 def children(pid: int) -> list[int]:
     """All descendants."""
+    if sys.platform != "linux":
+        return [process.pid for process in kin.processes(pid)[1:]]
     found: list[int] = []
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():

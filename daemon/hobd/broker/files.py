@@ -16,9 +16,9 @@ from hobd.broker.adapters import Adapter, Adapters
 from hobd.broker.admission import Admission, Admitted
 from hobd.broker.death import WorkerDied
 from hobd.broker.draft import Draft
+from hobd.broker.exit_status import describe_exit
 from hobd.broker.progress import Progress
 from hobd.broker.projector import Projector
-from hobd.broker.supervisor import describe_exit
 from hobd.config import Config
 from hobd.store.catalog import Entry
 from hobd.store.digest import OpenModel

@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from hobd.wire import messages as m
 from hobd.wire.framing import FrameReader, WireError, encode
+
+if TYPE_CHECKING:
+    from hobd.broker.windows_spawning import PipeEnd
 
 _MOST_DESCRIPTORS = 200  # in one call; the kernel takes 253
 
@@ -24,7 +28,10 @@ class Link(asyncio.Protocol):
     """
 
     def __init__(
-        self, sock: socket.socket, on_message: Callable[[m.Message], None], on_broken: Callable[[str], None]
+        self,
+        sock: socket.socket | PipeEnd,
+        on_message: Callable[[m.Message], None],
+        on_broken: Callable[[str], None],
     ) -> None:
         self._sock = sock
         self.phase = m.Phase.STARTING
@@ -41,6 +48,9 @@ class Link(asyncio.Protocol):
     def send_first(self, message: m.Message, descriptors: Sequence[int]) -> None:
         """Sends the first message of all, and open files with it. The worker gets copies of them."""
         assert self._transport is not None and self._transport.get_write_buffer_size() == 0
+        if not isinstance(self._sock, socket.socket):
+            self._transport.write(encode(self._sock.with_handles(message, descriptors)))
+            return
         frame, sent = encode(message), 0
         batches = [
             descriptors[begin : begin + _MOST_DESCRIPTORS]

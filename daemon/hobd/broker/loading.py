@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -28,13 +27,14 @@ from hobd.broker.admission import Admission
 from hobd.broker.appraisal import Appraiser, as_planned
 from hobd.broker.death import WorkerDied
 from hobd.broker.draft import Draft
+from hobd.broker.exit_status import FAULTS, describe_exit
 from hobd.broker.files import Files, open_files
 from hobd.broker.fit import Plan
 from hobd.broker.progress import Progress
 from hobd.broker.resident import Resident
 from hobd.broker.seal import Binding
 from hobd.broker.spare import SpareWorker
-from hobd.broker.supervisor import Spawner, WorkerProcess, describe_exit
+from hobd.broker.supervisor import Spawner, WorkerProcess
 from hobd.broker.trips import Trips
 from hobd.broker.tuning import Tuning
 from hobd.broker.vault import Vault
@@ -43,8 +43,6 @@ from hobd.store.catalog import Entry
 from hobd.store.override import read_override
 from hobd.store.quirks import Quirks
 from hobd.wire import messages as m
-
-_FAULTS = frozenset((-signal.SIGILL, -signal.SIGSEGV, -signal.SIGBUS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +144,7 @@ class Loading:
         try:
             return await self._try_extras(job, workaround=None)
         except WorkerDied as death:
-            if death.phase is not m.Phase.PROBING or death.status not in _FAULTS:
+            if death.phase is not m.Phase.PROBING or death.status not in FAULTS:
                 raise self._crash(job, death) from None
             first = death
         log.event("probe_failed", model=job.entry.name, how=describe_exit(first.status), retry="degraded")

@@ -7,6 +7,7 @@ thread.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from hobd.broker.observing import swapped_kb
@@ -16,6 +17,9 @@ ROOT = Path("/")
 
 
 def observe_machine(root: Path = ROOT) -> list[Finding]:
+    if sys.platform != "linux":
+        told = f"not shown: hob does not know where {sys.platform} says it yet"
+        return [Finding(name, False, told) for name in ("no_plain_swap", "no_core_handler")]
     return [_swap(root), _cores(root)]
 
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from hob import portable
+
 from hobd.sandbox.selftest import Finding
 
 PROC = Path("/proc")
@@ -35,7 +37,8 @@ def observe(pid: int, proc: Path = PROC) -> list[Finding]:
         return []
     if not threads:
         return []
-    return [_filtered(threads), _bound(threads), _rightless(threads), _coreless(limits), *_open(home, proc)]
+    held = [_filtered(threads), _bound(threads), _rightless(threads), _coreless(limits)]
+    return [*held, _undumped(home), _unswapped(home), *_open(home, proc)]
 
 
 def network_inodes(home: Path) -> dict[int, str]:
@@ -96,7 +99,7 @@ def _command_lines(proc: Path) -> Iterator[tuple[int, list[bytes]]]:
             continue
         try:
             words = (home / "cmdline").read_bytes().split(b"\0")
-            is_ours = home.stat().st_uid == os.getuid()
+            is_ours = home.stat().st_uid == portable.own_uid()
         except OSError:
             continue  # it has just ended
         if is_ours:
@@ -148,6 +151,20 @@ def _coreless(limits: str) -> Finding:
     return Finding(
         "no_core_files", found == ["0", "0"], f"limits of core files: {', '.join(found) or 'unknown'}"
     )
+
+
+def _undumped(home: Path) -> Finding:
+    """Which kinds of its memory a core file would have, by the kernel's word."""
+    try:
+        kinds = int((home / "coredump_filter").read_text(), 16)
+    except (OSError, ValueError):
+        return Finding("no_memory_in_cores", False, "coredump_filter cannot be read")
+    return Finding("no_memory_in_cores", not kinds, f"coredump_filter is {kinds:#x}")
+
+
+def _unswapped(home: Path) -> Finding:
+    num_kb = swapped_kb(home)
+    return Finding("not_swapped", not num_kb, f"{num_kb} kB of it are swapped out")
 
 
 def _open(home: Path, proc: Path) -> Iterator[Finding]:

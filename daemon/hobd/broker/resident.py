@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from hobd.broker.conduct import Conduct
 from hobd.broker.death import WorkerDied
+from hobd.broker.exit_status import describe_exit
 from hobd.broker.fit import Plan
 from hobd.broker.link import Link
 from hobd.broker.projector import Projector
@@ -21,7 +22,7 @@ from hobd.broker.recovery import Loss
 from hobd.broker.refusal import load_failure, refusal
 from hobd.broker.request import AppliedLora
 from hobd.broker.session import Session
-from hobd.broker.supervisor import WorkerProcess, describe_exit
+from hobd.broker.supervisor import WorkerProcess
 from hobd.broker.trips import Trips
 from hobd.broker.vault import Handover
 from hobd.broker.watchdog import Watchdog
@@ -121,7 +122,7 @@ class Resident:
 
     async def hello(self) -> m.Hello:
         """Connects the link and waits for the worker's first word. Raises WorkerDied."""
-        await asyncio.get_running_loop().create_connection(lambda: self._link, sock=self.process.sock)
+        await self.process.connect(self._link)
         hello = await self._or_death(self._hello)
         if hello.wire_version != m.WIRE_VERSION:
             raise WorkerDied(0, self._link.phase, f"it speaks version {hello.wire_version} of the wire")
@@ -165,9 +166,8 @@ class Resident:
         return status
 
     async def stop(self, reason: str) -> None:
-        """Ends the worker; sessions still on it are lost for `reason`. Returns when its memory is free.
-
-        What it leaves until then is kept, but nobody waits for more of it than for the worker itself.
+        """Ends the worker; sessions still on it are lost for `reason`. Returns when its memory is free. What
+        it leaves until then is kept, but nobody waits for more of it than for the worker itself.
         """
         self._stop_reason = reason
         self._link.send(m.Stop(self.handover.keep_ms if self.handover else 0))

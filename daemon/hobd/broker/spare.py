@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from hobd import log
-from hobd.broker.supervisor import Spawner, WorkerProcess, describe_exit
+from hobd.broker.exit_status import describe_exit
+from hobd.broker.supervisor import Spawner, WorkerProcess
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 300.0

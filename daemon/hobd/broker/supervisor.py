@@ -7,15 +7,22 @@ Used by broker.py; what is said to a worker is link.py's business.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hobd.broker.tripwire import make_bell
+from hobd.errors import NotSupported
+from hobd.sandbox import enter
+
+if TYPE_CHECKING or sys.platform == "win32":
+    from hobd.broker import windows_spawning
+    from hobd.broker.windows_spawning import PipeEnd
 
 # What a worker sees of our environment: nothing of the user's, and a few settings, each with its reason.
 _WORKER_ENVIRONMENT = {
@@ -33,11 +40,18 @@ _WORKER_ENVIRONMENT = {
 }
 
 
+#: What Python runs as a worker that has llama.cpp.
+ENGINE_WORKER = ("-m", "hobd.worker")
+
+
 class WorkerProcess:
     """A started worker: its process, and our ends of the sockets it was born with."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], sock: socket.socket, bell: socket.socket | None = None
+        self,
+        process: subprocess.Popen[bytes],
+        sock: socket.socket | PipeEnd,
+        bell: socket.socket | None = None,
     ) -> None:
         """`bell`: over which it says where to hear of what it is refused; one without walls has none."""
         self.pid = process.pid
@@ -47,6 +61,13 @@ class WorkerProcess:
         self._process = process
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._watch()
+
+    async def connect(self, protocol: asyncio.Protocol) -> None:
+        """From now on `protocol` has our end of the wire."""
+        if isinstance(self.sock, socket.socket):
+            await asyncio.get_running_loop().create_connection(lambda: protocol, sock=self.sock)
+        else:
+            self.sock.connect(protocol)
 
     async def wait(self) -> int:
         """The exit status as subprocess gives it: negative for a signal."""
@@ -70,22 +91,39 @@ class WorkerProcess:
 
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
+        if sys.platform != "linux":
+            waiting = threading.Thread(target=self._await_end, args=(loop,), name="worker's end", daemon=True)
+            waiting.start()
+            return
         pidfd = os.pidfd_open(self.pid)
 
         def on_exit() -> None:
             loop.remove_reader(pidfd)
             os.close(pidfd)
-            status = self._process.wait()
-            if not self._exited.done():
-                self._exited.set_result(status)
+            self._on_exit()
 
         loop.add_reader(pidfd, on_exit)
+
+    def _await_end(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On a thread, where the kernel has no descriptor for a process."""
+        self._process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop has ended before the worker
+            loop.call_soon_threadsafe(self._on_exit)
+
+    def _on_exit(self) -> None:
+        if not self._exited.done():
+            self._exited.set_result(self._process.wait())
 
 
 class Spawner(Protocol):
     """Starts one worker, which knows nothing yet: what it is to load comes with the Load message."""
 
     def spawn(self) -> WorkerProcess: ...
+
+
+def runs_here(module: Sequence[str]) -> bool:
+    """Whether this system has such a worker: what renders templates beside llama.cpp forks."""
+    return sys.platform != "win32" or tuple(module) != ENGINE_WORKER
 
 
 class PythonSpawner:
@@ -96,15 +134,21 @@ class PythonSpawner:
         self._module = tuple(module)
 
     def spawn(self) -> WorkerProcess:
+        """Raises NotSupported."""
+        if not runs_here(self._module):
+            raise NotSupported("hob has no worker with llama.cpp for Windows yet; ask a daemon on Linux")
+        if sys.platform == "win32":
+            return WorkerProcess(*windows_spawning.start(self._module, self._sandbox, _WORKER_ENVIRONMENT))
         ours, theirs = socket.socketpair()
-        bell, their_bell = make_bell()
+        # The wire stands for the bell where no kernel tells of refusals: a descriptor that is there anyway.
+        bell, their_bell = make_bell() if enter.is_heard() else (None, theirs)
         with theirs, their_bell:
             command = [
                 sys.executable,
                 "-I",  # without it a folder called `hobd` in somebody's directory would be imported
                 *self._module,
                 *("--wire-fd", str(theirs.fileno())),
-                *("--bell-fd", str(their_bell.fileno())),
+                *(("--bell-fd", str(their_bell.fileno())) if bell is not None else ()),
                 *("--parent", str(os.getpid())),
                 *("--sandbox", self._sandbox),
             ]
@@ -117,17 +161,7 @@ class PythonSpawner:
                 cwd="/",
             )
         ours.setblocking(False)
-        if self._sandbox != "none":
-            return WorkerProcess(process, ours, bell)
-        bell.close()
-        return WorkerProcess(process, ours)
-
-
-def describe_exit(status: int) -> str:
-    """`killed by SIGSEGV` or `ended with status 70`."""
-    if status >= 0:
-        return f"ended with status {status}"
-    try:
-        return f"killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"killed by signal {-status}"
+        if bell is not None and self._sandbox == "none":
+            bell.close()
+            bell = None
+        return WorkerProcess(process, ours, bell)

@@ -7,11 +7,15 @@ file: it has no name, and cannot be made smaller, so that no access can fail hal
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
+import sys
+
+if sys.platform == "linux":  # elsewhere vault.py makes none
+    import fcntl
+
+    _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 _PUNCH_HOLE = 0x03  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
-_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
 class Tray:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hob import address
+from hob import address, portable
 
 from hobd.config import doors
 from hobd.errors import ConfigError
@@ -41,7 +41,7 @@ def write(config: Path | None, door: doors.DoorSettings) -> Path:
     new = file.with_suffix(".new")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | portable.NO_LINK | portable.SAFELY
         with open(os.open(new, flags, 0o600), "w", encoding="utf-8") as stream:
             stream.write(to_toml(door))
             stream.flush()

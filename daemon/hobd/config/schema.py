@@ -180,10 +180,11 @@ class Security(Section, frozen=True, kw_only=True):
     """What the kernel is asked to forbid hobd and its workers."""
 
     sandbox: Annotated[
-        Literal["enforce", "no-file-wall", "none"],
+        Literal["enforce", "no-file-wall", "partial", "none"],
         Meta(
             description="enforce: no confinement, no start. no-file-wall: for kernels without Landlock; a "
-            "worker that loads a model could open your files. none: run without; status and log say so."
+            "worker that loads a model could open your files. partial: what macOS and Windows "
+            "have, which is less. none: run without; status and log say so."
         ),
     ] = "enforce"
     tripwire: Annotated[

@@ -7,8 +7,8 @@ told by main.py; api/doors.py lists and tests what is here.
 from __future__ import annotations
 
 import asyncio
-import grp
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +19,15 @@ from hobd.audit.journal import Audit, NoAudit
 from hobd.config import DoorSettings
 from hobd.config.doors import OWNER, words
 from hobd.door.doorway import Doorway
-from hobd.door.unix_socket import PRIVATE, Access, Door, open_door
+from hobd.door.unix_socket import PRIVATE, Access, Door
 from hobd.errors import DoorError
+
+if sys.platform == "win32":
+    from hobd.door.windows_pipe import open_door
+else:
+    import grp
+
+    from hobd.door.unix_socket import open_door
 
 
 class Host(Protocol):

@@ -6,9 +6,10 @@ connection and each call, so that changed terms hold for those who are in alread
 
 from __future__ import annotations
 
-import os
-import pwd
+import sys
 from pathlib import Path
+
+from hob import portable
 
 from hobd.config.doors import ANYBODY, OWNER, DoorSettings, Terms
 from hobd.door import policy
@@ -16,6 +17,9 @@ from hobd.door.caller import Caller, caller_from
 from hobd.door.peer import Connection, peer_of
 from hobd.door.unix_socket import Door
 from hobd.errors import DoorError
+
+if sys.platform != "win32":
+    import pwd
 
 
 class Doorway:
@@ -42,13 +46,13 @@ class Doorway:
     def check(self, uid: int) -> None:
         """Raises NotPermitted for a user who is not, or not any more, admitted."""
         admitted = None if self._anybody is not None else self._users.keys()
-        policy.admit(uid, os.getuid(), door=self.name, admitted=admitted)
+        policy.admit(uid, portable.own_uid(), door=self.name, admitted=admitted)
 
     def grants(self, uid: int) -> policy.Grants:
         if self.settings is None:
             return policy.Grants(door=OWNER)
         terms = self._users.get(uid) or self._anybody or self.settings.terms
-        if uid == os.getuid() and uid not in self._users:
+        if uid == portable.own_uid() and uid not in self._users:
             terms = self.settings.terms
         return policy.Grants(door=self.name, terms=terms)
 

@@ -6,6 +6,7 @@ Called once for every connection that a door accepts.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import struct
@@ -15,9 +16,11 @@ from typing import Protocol
 
 from hobd.errors import NotSupported
 
+_NOBODY = (1 << 32) - 2  # a uid that no user has
+
 
 class Connection(Protocol):
-    """A connected socket, or asyncio's view of one."""
+    """A connected socket, or asyncio's view of one; on Windows a pipe's handle."""
 
     def getsockopt(self, level: int, optname: int, buflen: int, /) -> bytes: ...
 
@@ -44,6 +47,8 @@ def peer_of(connection: Connection) -> Peer:
         return _peer_on_linux(connection)
     if sys.platform == "darwin":
         return _peer_on_macos(connection)
+    if sys.platform == "win32":
+        return _peer_on_windows(connection)
     raise NotSupported(f"hob cannot tell who is calling on {sys.platform}; run it on Linux or macOS")
 
 
@@ -69,3 +74,19 @@ def _peer_on_macos(connection: Connection) -> Peer:
         raise NotSupported(f"this macOS describes callers in an unknown way (version {version}); update hob")
     (pid,) = struct.unpack("=i", connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID, 4))
     return Peer(uid=uid, gid=gid, pid=pid)
+
+
+def _peer_on_windows(connection: Connection) -> Peer:
+    """Windows has no uids: 0 is who runs this daemon, as for files there, and all others are nobody."""
+    from hob.windows_user import library, own_sid, sid_of
+
+    pid = ctypes.c_uint32()
+    handle = ctypes.c_void_p(int(getattr(connection, "handle", None) or 0))
+    if not library("kernel32").GetNamedPipeClientProcessId(handle, ctypes.byref(pid)):
+        return Peer(uid=_NOBODY, gid=_NOBODY, pid=0)
+    try:
+        is_ours = sid_of(pid.value) == own_sid()
+    except OSError:  # it has ended, or is not ours to ask about
+        is_ours = False
+    uid = 0 if is_ours else _NOBODY
+    return Peer(uid=uid, gid=uid, pid=pid.value)

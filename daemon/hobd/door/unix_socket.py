@@ -7,12 +7,13 @@ ever made tighter here, so what others write meanwhile is private at worst.
 
 from __future__ import annotations
 
+import asyncio
 import errno
-import fcntl
 import os
 import socket
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from shlex import quote
 from hob.address import MAX_SOCKET_PATH_BYTES
 
 from hobd.errors import DoorError
+
+if sys.platform != "win32":
+    import fcntl
 
 _SOCKET_MODE = 0o600
 _BACKLOG = 128
@@ -57,6 +61,10 @@ class Door:
         self.mode = mode
         self._lock = lock
         self._identity = _identity_at(path) if is_ours else None
+
+    async def serve(self, factory: Callable[[], asyncio.BaseProtocol]) -> asyncio.AbstractServer:
+        """Of a door without a socket, as Windows' are: windows_pipe.py."""
+        raise NotImplementedError("a Unix door is served by its socket")
 
     def close(self) -> None:
         """Removes the socket if it is still ours, then lets another daemon in. Twice is once.

@@ -1,37 +1,29 @@
-"""Raises the walls around the daemon and around a worker, in the right order, and shows that they stand.
+"""Raises the walls around the daemon and around a worker, by what this system has for it.
 
-Must import fast and without third parties' code: it runs before anything that could dial out.
-Called by the first function of each program, before its other imports.
+Must fail closed: a system without a file of its own here confines nobody, and says so. Must import fast and
+without third parties' code: it runs before anything that could dial out. Called by the first function of each
+program, before its other imports.
+
+Each system is one file with the same functions: linux.py, macos.py, windows.py. A worker `enter`s before it
+has read anything, and `enclose`s itself before it reads what may be hostile.
 """
 
 from __future__ import annotations
 
-from hobd.sandbox import hygiene, landlock, libraries, proof, seccomp
-from hobd.sandbox.syscalls import this_machine
+import importlib
+import sys
+from typing import Any
 
-_PRIVATE = "private (not dumpable, no core)"
+from hobd.sandbox.confinement import UNCONFINED as UNCONFINED
+from hobd.sandbox.confinement import Confinement as Confinement
+from hobd.sandbox.failure import TO_RUN_WITHOUT, SandboxError
 
-
-class Confinement:
-    """What the kernel forbids this process, in words for status, attest and the log. Never changes.
-
-    No dataclass: importing those would take longer than raising the walls.
-    """
-
-    __slots__ = ("mechanisms",)
-
-    def __init__(self, *mechanisms: str) -> None:
-        self.mechanisms = mechanisms
-
-    def __str__(self) -> str:
-        return ", ".join(self.mechanisms) or 'none (security.sandbox = "none")'
-
-    def __repr__(self) -> str:
-        return f"Confinement({self})"
+_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 
 
-#: What holds a process that was configured to run without.
-UNCONFINED = Confinement()
+def be_private() -> None:
+    """No core file or crash report has what this process knows. Walls or none; SandboxError."""
+    _walls().be_private()
 
 
 def enter_daemon() -> Confinement:
@@ -39,45 +31,41 @@ def enter_daemon() -> Confinement:
 
     It can still connect to Unix sockets, to see whether another daemon answers at its door.
     """
-    this_machine()
-    hygiene.be_private()
-    proof.refuse_network_descriptors()
-    seccomp.install(seccomp.no_network(seccomp.DAEMON_DENIES))
-    proof.require(proof.NO_NETWORK)
-    return Confinement("no-network (seccomp)", _PRIVATE)
+    confinement: Confinement = _walls().enter_daemon()
+    return confinement
 
 
 def forbid_connect(confinement: Confinement) -> Confinement:
     """From now on this process can only be called; for when its doors are open; or SandboxError."""
-    seccomp.install(seccomp.no_calls(("connect",)))
-    proof.require(proof.NO_CONNECT)
-    return Confinement(*confinement.mechanisms, "no-connect (seccomp)")
+    narrower: Confinement = _walls().forbid_connect(confinement)
+    return narrower
 
 
-def enter_worker(*, has_file_wall: bool = True) -> Confinement:
+def enter_worker(*, has_file_wall: bool = True, is_partial: bool = False) -> Confinement:
     """Only what it was born with: no socket, program or namespace, no file but code, or SandboxError.
 
-    Call it while the process has one thread. Without a file wall only where the configuration says so.
+    Call it while the process has one thread. `is_partial`: where the system has less than that, what it has.
     """
-    this_machine()
-    hygiene.be_private()
-    hygiene.give_up_capabilities()
-    proof.refuse_network_descriptors()
-    wall = "no file wall"
-    if has_file_wall:
-        wall = landlock.restrict(libraries.rules())
-        proof.require_file_wall()
-    seccomp.install(seccomp.worker_filter())
-    proof.require(proof.WORKER)
-    return Confinement("no-network, no-sockets, no-exec, no-namespaces (seccomp)", wall, _PRIVATE)
+    confinement: Confinement = _walls().enter_worker(has_file_wall=has_file_wall, is_partial=is_partial)
+    return confinement
 
 
-def enclose(confinement: Confinement, *, closes_files: bool) -> tuple[Confinement, int]:
+def enclose(confinement: Confinement, *, closes_files: bool) -> tuple[Confinement, int | None]:
     """For a process that reads hostile bytes from now on: no file is opened and no memory becomes code.
 
-    Returns the listener that is told of each refused call, and answers it: for the broker. SandboxError.
+    Returns what tells of each refused call, for the broker; None where no system call does. SandboxError.
     """
-    listener = seccomp.install_heard(seccomp.enclosed_filter(closes_files=closes_files))
-    proof.require_heard(listener, proof.ENCLOSED if closes_files else proof.HEARD)
-    closed = "no-files, no-new-code, " if closes_files else ""
-    return Confinement(*confinement.mechanisms, f"{closed}no-signals (seccomp)", "tripwire"), listener
+    enclosed: tuple[Confinement, int | None] = _walls().enclose(confinement, closes_files=closes_files)
+    return enclosed
+
+
+def is_heard() -> bool:
+    """Whether the broker learns here what a worker is refused. A question, so it never fails."""
+    return sys.platform == "linux"
+
+
+def _walls() -> Any:
+    name = _SYSTEMS.get(sys.platform)
+    if name is None:
+        raise SandboxError(f"hob cannot confine itself on {sys.platform}; {TO_RUN_WITHOUT}")
+    return importlib.import_module(f"hobd.sandbox.{name}")

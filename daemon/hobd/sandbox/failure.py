@@ -13,3 +13,8 @@ class SandboxError(Exception):
 
 #: The explicit way out, for the end of such sentences.
 TO_RUN_WITHOUT = 'set security.sandbox = "none" in the configuration to run without confinement'
+#: Where a system has less than Linux has.
+TO_RUN_PARTIALLY = (
+    'set security.sandbox = "partial" in the configuration to run with what there is, '
+    'or "none" to run without'
+)

@@ -1,17 +1,19 @@
 """What a process asks of the kernel about itself: show me to nobody, dump me nowhere, end me with my parent.
 
 Must be set anew in every process: exec makes it dumpable again.
-Used by enter.py and seccomp.py; `die_with_parent` by the worker's first function.
+Used by linux.py, macos.py and seccomp.py; `die_with_parent` by the worker's first function.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import resource
 import sys
 
 from hobd.sandbox.failure import TO_RUN_WITHOUT, SandboxError
+
+if sys.platform != "win32":
+    import resource
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -23,11 +25,49 @@ _SIGKILL = 9  # the signal module costs more to import than this whole folder
 def be_private() -> None:
     """No core file, and no other process of this user can read the memory, environment or descriptors.
 
-    Both halves are needed: a core handler behind a pipe ignores the limit, and root ignores dumpable.
+    All three are needed: a core handler behind a pipe ignores the limit, root ignores dumpable, and who makes
+    a process dumpable again (a debugger, a fault) finds that its cores have none of its memory.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _keep_memory_out_of_cores()
+    forbid_cores()
     _prctl("make itself not dumpable", _PR_SET_DUMPABLE, 0)
     forbid_new_privileges()
+
+
+def forbid_cores() -> None:
+    """On every system that has core files. Cannot be undone without an administrator's rights."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def forbid_new_files() -> None:
+    """Nothing is opened from here on: there is no number for it. What is open stays so."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def _keep_memory_out_of_cores() -> None:
+    """No page of any kind, whoever made it: KV cells, token buffers, Python's texts. Children inherit that.
+    The registers of threads are no pages: a few hundred bytes stay in such a core.
+
+    It has to come before the process stops being dumpable: then the file is root's.
+    """
+    try:
+        with open("/proc/self/coredump_filter", "wb", buffering=0) as kinds:
+            kinds.write(b"0")
+    except OSError as error:
+        if _inherited_filter() != 0:
+            raise SandboxError(
+                f"the kernel did not let the process keep its memory out of core files ({error.strerror}); "
+                f"mount /proc, or {TO_RUN_WITHOUT}"
+            ) from None
+
+
+def _inherited_filter() -> int | None:
+    """What whoever started us had set: exec keeps it."""
+    try:
+        with open("/proc/self/coredump_filter", encoding="ascii") as kinds:
+            return int(kinds.read(), 16)
+    except (OSError, ValueError):
+        return None
 
 
 def forbid_new_privileges() -> None:

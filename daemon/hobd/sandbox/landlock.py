@@ -1,7 +1,7 @@
 """The file wall: which parts of the file system a process can open at all.
 
 Must be raised while the process has one thread: the kernel holds each thread, and those it starts later,
-on its own. Fails closed. Used by enter.py; library paths come from libraries.py.
+on its own. Fails closed. Used by linux.py; library paths come from libraries.py.
 
 Landlock does not cover stat, chmod, UDP, listening, or Unix sockets with a path: seccomp.py has those.
 """

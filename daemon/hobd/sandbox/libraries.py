@@ -1,6 +1,6 @@
 """What a worker must still be able to open until its model is loaded: code, and the devices it computes on.
 
-Must name nothing of the user's: no home, no temporary folder, no model. Used by enter.py.
+Must name nothing of the user's: no home, no temporary folder, no model. Used by linux.py.
 """
 
 from __future__ import annotations

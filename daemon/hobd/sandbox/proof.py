@@ -1,7 +1,7 @@
 """Shows that the walls stand, by walking into them.
 
 Must be harmless where a wall is missing: every attempt has arguments that do nothing but fail in another way.
-Used by enter.py right after a filter was installed, and by whoever attests it later.
+Used by linux.py right after a filter was installed, and by whoever attests it later.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Filters of system calls: no network for anyone, and next to no way out of a worker.
 
 Must fail closed: what cannot be installed is a SandboxError, and calls by a foreign convention kill.
-Used by enter.py; tested through tests/fakes/bpf_machine.py and in real processes.
+Used by linux.py; tested through tests/fakes/bpf_machine.py and in real processes.
 
 A refused call is reported (REPORT), not answered with an errno. Of all filters over a process the newest one
 that reports a call is the one that counts, and an errno would go before any report. So the filter that is

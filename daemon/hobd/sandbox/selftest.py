@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import mmap
 import os
-import resource
 import socket
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from hobd.sandbox.syscalls import number, this_machine
+
+if sys.platform != "win32":
+    import fcntl
+    import resource
 
 
 class Finding(NamedTuple):
@@ -38,7 +41,7 @@ _PR_GET_DUMPABLE, _PR_GET_SECCOMP, _PR_GET_NO_NEW_PRIVS = 3, 21, 39
 _SECCOMP_FILTERS = 2
 _MOST_DESCRIPTORS = 4096
 _MOST_CHARACTERS = 300
-_NULL_DEVICES = frozenset((os.makedev(1, 3), os.makedev(1, 5), os.makedev(1, 8), os.makedev(1, 9)))
+_NULL_DEVICES = frozenset((1 << 8) + minor for minor in (3, 5, 8, 9))  # /dev/null, zero, random, urandom
 
 #: property: raw calls by the name of what they would do. Names of calls need no more words.
 _CALLS: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
@@ -83,7 +86,13 @@ STATE = ("filtered", "no_new_privileges", "not_dumpable", "no_core_files", "desc
 
 
 def run(properties: tuple[str, ...], other_pid: int = 0) -> list[Finding]:
-    """Tries `properties` and reads STATE. `other_pid`: a process that signals must not reach."""
+    """Tries `properties` and reads STATE. `other_pid`: a process that signals must not reach.
+
+    On other systems than Linux nothing is tried, and so nothing is said to hold.
+    """
+    if sys.platform != "linux":
+        told = f"not shown: hob does not know how to try it on {sys.platform} yet"
+        return [Finding(name, False, told) for name in (*properties, *STATE)]
     return [_tried(name, _attempts(name, other_pid)) for name in properties] + list(_state())
 
 
@@ -95,6 +104,8 @@ def describe(kind: str, kinds: list[str]) -> str:
 
 def descriptors() -> Iterator[tuple[int, str]]:
     """What this process has open, by kind; a kind says of whom it is no more than the kernel does."""
+    if sys.platform == "win32":
+        return  # it has handles, which have no order that one could walk
     for fd in range(_MOST_DESCRIPTORS):
         try:
             fcntl.fcntl(fd, fcntl.F_GETFD)

@@ -10,13 +10,16 @@ answers every such call with ENOSYS.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import select
 import struct
+import sys
 from typing import NamedTuple
 
 from hobd.sandbox.syscalls import name_of, this_machine
+
+if sys.platform != "win32":
+    import fcntl
 
 _RECEIVE, _SEND, _ADD_DESCRIPTOR = 0xC0502100, 0xC0182101, 0x40182103  # SECCOMP_IOCTL_NOTIF_*
 _NOTICE = struct.Struct("=QIIiIQ6Q")  # struct seccomp_notif

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from hob import portable
 
 from hobd.errors import ModelUnusable
 from hobd.store.catalog import Entry
@@ -138,7 +139,7 @@ def provenance(entry: Entry, memory: DigestMemory) -> Provenance:
 def _open(entry: Entry) -> tuple[int, os.stat_result]:
     try:
         # Non-blocking, because what was a file a moment ago may be a pipe with no writer now.
-        fd = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        fd = os.open(entry.path, os.O_RDONLY | portable.SAFELY | portable.NO_WAITING)
     except OSError as error:
         raise _unusable(
             entry, f"{entry.path} cannot be opened ({error.strerror}); mend or replace it"
@@ -155,7 +156,7 @@ def _problem(entry: Entry, status: os.stat_result) -> str | None:
     path = entry.path
     if not stat.S_ISREG(status.st_mode):
         return f"{path} is no regular file; replace it"
-    if status.st_uid not in (0, os.geteuid()):
+    if status.st_uid not in (0, portable.own_euid()):
         return f"{path} belongs to another user (uid {status.st_uid}), who could change it; copy it"
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return f"others than its owner can write to {path}; run `chmod go-w` on it, and verify the model"
@@ -170,7 +171,7 @@ def _link_problem(path: Path) -> str | None:
         link = os.lstat(path)
     except OSError:
         return None  # it is open: that it goes now is no matter
-    if stat.S_ISLNK(link.st_mode) and link.st_uid not in (0, os.geteuid()):
+    if stat.S_ISLNK(link.st_mode) and link.st_uid not in (0, portable.own_euid()):
         return (
             f"{path} is a link of another user (uid {link.st_uid}), who could change it; make one of your own"
         )
@@ -197,7 +198,7 @@ def _read_through(entry: Entry, fd: int, status: os.stat_result, progress: Progr
     buffer = memoryview(bytearray(_CHUNK_BYTES))
     done, next_report = 0, 0.0
     try:
-        while count := os.preadv(fd, [buffer], done):  # the place in the file is the worker's
+        while count := portable.pread_into(fd, buffer, done):  # the place in the file is the worker's
             digest.update(buffer[:count])
             done += count
             if progress is not None and (fraction := min(1.0, done / status.st_size)) >= next_report:

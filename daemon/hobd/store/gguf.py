@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from struct import Struct
 
+from hob import portable
+
 from hobd.errors import ModelUnusable
 from hobd.store.header import Array, Fact, Header, Tensor
 
@@ -178,7 +180,7 @@ class _Bytes:
         if place + count > self._limit:
             raise self._ends()
         wanted = min(max(count, _CHUNK_BYTES), self._limit - place)
-        self._buffer, self._base, self._at = os.pread(self._fd, wanted, place), place, 0
+        self._buffer, self._base, self._at = portable.pread(self._fd, wanted, place), place, 0
         if len(self._buffer) < count:  # it became shorter since
             raise self._ends()
 

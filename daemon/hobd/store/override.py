@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import stat
 
+from hob import portable
+
 from hobd.errors import ModelUnusable
 from hobd.store.catalog import Entry
 
@@ -21,7 +23,7 @@ def read_override(entry: Entry) -> bytes | None:
         return None
     try:
         # Non-blocking, because it may be a pipe with no writer.
-        fd = os.open(entry.template, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        fd = os.open(entry.template, os.O_RDONLY | portable.SAFELY | portable.NO_WAITING)
         with open(fd, "rb") as file:
             problem = _problem(os.fstat(fd))
             data = b"" if problem else file.read(MAX_BYTES + 1)
@@ -37,7 +39,7 @@ def read_override(entry: Entry) -> bytes | None:
 def _problem(status: os.stat_result) -> str:
     if not stat.S_ISREG(status.st_mode):
         return "is no regular file; replace it"
-    if status.st_uid not in (0, os.geteuid()):
+    if status.st_uid not in (0, portable.own_euid()):
         return f"belongs to another user (uid {status.st_uid}), who could change it; copy it"
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return "can be written by others than its owner; run `chmod go-w` on it"

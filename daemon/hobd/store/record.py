@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from hob import portable
 
 T = TypeVar("T")
 _MAX_BYTES = 8 << 20
@@ -29,7 +30,7 @@ def write_record(path: Path, value: object) -> bool:
     temporary = path.with_suffix(".new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | portable.SAFELY | portable.NO_LINK
         with open(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(msgspec.json.encode(value))
             file.flush()

@@ -10,10 +10,12 @@ import os
 import stat
 from pathlib import Path
 
+from hob import portable
+
 
 def read_small(path: Path, most: int) -> tuple[bytes, os.stat_result]:
     """At most one byte more than `most`, so that the caller sees a file that is too long. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    fd = os.open(path, os.O_RDONLY | portable.SAFELY | portable.NO_WAITING)
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):

@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hob import portable
 
 from hobd.store.small_file import read_small
 
@@ -69,7 +70,7 @@ def _read(path: Path) -> bytes:
         data, status = read_small(path, _MAX_BYTES)
     except OSError as error:
         raise TrustError(f"{path} cannot be read ({error.strerror}); mend admission.trusted_keys") from None
-    if status.st_uid not in (0, os.geteuid()):
+    if status.st_uid not in (0, portable.own_euid()):
         raise TrustError(f"{path} is another user's; name a file of yours in admission.trusted_keys")
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise TrustError(f"others than its owner can write to {path}; run `chmod go-w` on it")

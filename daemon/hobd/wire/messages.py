@@ -86,6 +86,7 @@ class Load(Message, frozen=True, tag=True):
     tray_begin: Count = 0  # of the tray; what lies before is the broker's to fill
     kv_type: KvType = "f16"
     gpu_layers: GpuLayers = None
+    handles: Annotated[tuple[Count, ...], msgspec.Meta(max_length=1000)] = ()  # on Windows: the descriptors
 
 
 Prompt = TextPrompt | TokensPrompt | ChatPrompt | InfillPrompt | EmbedPrompt | RerankPrompt

@@ -14,7 +14,7 @@ import sys
 def main(argv: list[str]) -> int:
     """Status 0 after a Stop.
 
-    `--wire-fd N --bell-fd N --parent PID [--sandbox none|no-file-wall]`
+    `--wire-fd N [--bell-fd N] --parent PID [--sandbox none|partial|no-file-wall]`
     """
     arguments = dict(zip(argv[::2], argv[1::2], strict=True))
     import socket
@@ -22,12 +22,16 @@ def main(argv: list[str]) -> int:
     from hobd.sandbox import enter, hygiene
 
     hygiene.die_with_parent(int(arguments["--parent"]))
+    enter.be_private()  # walls or none: what is said to a model is in no core file
     confinement, bell = enter.UNCONFINED, None
     if (wanted := arguments.get("--sandbox")) != "none":
-        confinement = enter.enter_worker(has_file_wall=wanted != "no-file-wall")
+        confinement = enter.enter_worker(
+            has_file_wall=wanted != "no-file-wall", is_partial=wanted == "partial"
+        )
         from hobd.worker.bell import Bell
 
-        bell = Bell(socket.socket(fileno=int(arguments["--bell-fd"])), confinement)
+        told = arguments.get("--bell-fd")  # where nobody hears of refusals there is none
+        bell = Bell(None if told is None else socket.socket(fileno=int(told)), confinement)
 
     # Both fork, so they come before any thread; and before the engine, so that the children stay small.
     from hobd.worker.darkroom import start_darkroom

@@ -20,19 +20,26 @@ Role = Literal[b"worker", b"zygote"]
 class Bell:
     """`ring` it once. Every process has a copy of its own, which forking makes."""
 
-    def __init__(self, sock: socket.socket, confinement: Confinement) -> None:
+    def __init__(self, sock: socket.socket | None, confinement: Confinement) -> None:
+        """`sock` None: on this system nobody hears what a process is refused."""
         self._sock = sock
         self._confinement = confinement
 
-    def fileno(self) -> int:
-        return self._sock.fileno()
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What ringing takes, for who closes all others."""
+        return () if self._sock is None else (self._sock.fileno(),)
 
     def ring(self, role: Role, *, closes_files: bool = True) -> Confinement:
         """What holds the process from now on. Raises SandboxError."""
         confinement, listener = enclose(self._confinement, closes_files=closes_files)
+        if listener is None:
+            return confinement
         try:
+            assert self._sock is not None, "who is heard was born with a bell"
             socket.send_fds(self._sock, [role], [listener])
         finally:
             os.close(listener)
-            self._sock.close()
+            if self._sock is not None:
+                self._sock.close()
         return confinement

@@ -48,6 +48,10 @@ class TokenBatch:
         self.struct.n_tokens = end
         self.num_rows = rows
 
+    def wipe(self) -> None:
+        """What was decoded is in the KV cache, which `forget` empties; here nobody needs it any more."""
+        self._tokens[: self.struct.n_tokens] = 0
+
 
 class ViewBatch:
     """A slice of a view: its embeddings, and a row of positions, or four where the model's rope has four."""

@@ -83,6 +83,7 @@ class LlamaEmbedder:
         context.forget_others(spans)
         context.fill(spans)
         status = llama.decode(context.handle, context.batch)
+        context.wipe()
         if status != 0:
             context.roll_back(spans)
         if status == _ABORTED:
@@ -174,6 +175,10 @@ class _Context:
             self._positions[begin:end] = np.arange(span.start, span.start + len(span.tokens))
             self._slots[begin:end] = span.slot
         self.batch.n_tokens = end
+
+    def wipe(self) -> None:
+        """The texts' tokens, which nobody needs once they are decoded."""
+        self._tokens[: self.batch.n_tokens] = 0
 
     def roll_back(self, spans: Sequence[Span]) -> None:
         for span in spans:

@@ -118,6 +118,7 @@ class LlamaEngine(Vocabulary):
         else:
             self._batch.fill(slices, self._positions)
             status = llama.decode(self._context, self._batch.struct)
+            self._batch.wipe()
         if status == 0:
             self._num_rows = num_rows
             return

@@ -114,7 +114,7 @@ def run_zygote(
     itself, if there is a bell to ring.
     """
     try:
-        _shed_inheritance(control.fileno(), *(() if bell is None else (bell.fileno(),)))
+        _shed_inheritance(control.fileno(), *(() if bell is None else bell.descriptors))
         die_with_parent(worker_pid)
         if sleeps and not control.recv(1):
             os._exit(0)

@@ -10,9 +10,13 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hobd.wire import messages as m
 from hobd.wire.framing import FrameReader, WireError, encode
+
+if TYPE_CHECKING:
+    from hobd.worker.windows_wire import PipeSocket
 
 _READ_BYTES = 1 << 18
 _MOST_DESCRIPTORS = 253  # that one message can carry (SCM_MAX_FD)
@@ -32,7 +36,7 @@ class Files:
 class Wire:
     """`send` from any thread, `receive` from one."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket | PipeSocket) -> None:
         self._sock = sock
         self._lock = threading.Lock()
         self._descriptors: list[int] = []
@@ -74,7 +78,7 @@ class Wire:
         )
 
     def _read(self) -> bytes:
-        if not self._takes_descriptors:
+        if not self._takes_descriptors or not isinstance(self._sock, socket.socket):
             return self._sock.recv(_READ_BYTES)
         data, fds, flags, _ = socket.recv_fds(
             self._sock, _READ_BYTES, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC

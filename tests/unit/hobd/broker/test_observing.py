@@ -24,6 +24,8 @@ def proc(tmp_path: Path) -> Path:
         (tmp_path / path).write_text(STATUS)
     (tmp_path / "self/status").write_text(STATUS.replace("0000000000000000", "000001ffffffffff"))  # root's
     (tmp_path / "7/limits").write_text(LIMITS)
+    (tmp_path / "7/coredump_filter").write_text("00000000\n")
+    (tmp_path / "7/status").write_text(STATUS)
     (tmp_path / "7/net/tcp").write_text(TCP)
     (tmp_path / "7/fd/3").symlink_to("socket:[17]")
     return tmp_path
@@ -34,7 +36,7 @@ def failed(proc: Path) -> list[str]:
 
 
 def test_sound_process_is_told_as_such(proc: Path) -> None:
-    assert len(observe(7, proc)) == 5
+    assert len(observe(7, proc)) == 7
     assert failed(proc) == []
 
 
@@ -46,6 +48,9 @@ def test_sound_process_is_told_as_such(proc: Path) -> None:
         ("7/task/8/status", "CapEff:\t00", "CapEff:\t01", "no_capabilities"),
         ("7/limits", "0           bytes", "unlimited   bytes", "no_core_files"),
         ("7/net/tcp", "4242", "17", "no_network_open"),
+        ("7/coredump_filter", "00000000", "00000033", "no_memory_in_cores"),
+        ("7/coredump_filter", "00000000", "?", "no_memory_in_cores"),
+        ("7/status", "VmSwap:\t0 kB", "VmSwap:\t4 kB", "not_swapped"),
     ],
 )
 def test_each_property_seen_from_outside_can_fail(

@@ -75,7 +75,7 @@ def test_variables_that_are_no_settings_are_left_alone() -> None:
         ("[[engine]]\nlanes = 1", ":1: engine is a section; write [engine] above its keys"),
         (
             "[security]\nsandbox = 'off'",
-            ':2: security.sandbox must be "enforce", "no-file-wall" or "none", not "off"',
+            ':2: security.sandbox must be "enforce", "no-file-wall", "partial" or "none", not "off"',
         ),
         ("[models]\ndefault = 3", ":2: models.default must be printable text on one line, not 3"),
         (
