@@ -130,6 +130,7 @@ def judge_loading(files: Sequence[File], seed: int, numbers: range, home: Path, 
 
 async def _load_all(files: Sequence[File], seed: int, numbers: range, home: Path, at_once: int) -> Ends:
     ends, left = Ends(), iter(numbers)
+    others = set(psutil.Process().children(recursive=True))
     loading = _loading(home)
 
     async def one_after_another() -> None:
@@ -137,7 +138,8 @@ async def _load_all(files: Sequence[File], seed: int, numbers: range, home: Path
             await _load(loading, home / f"{number}.gguf", draw(files, seed, number), number, ends)
 
     await asyncio.gather(*(one_after_another() for _ in range(at_once)))
-    _, left_behind = psutil.wait_procs(psutil.Process().children(recursive=True), timeout=10)
+    ours = set(psutil.Process().children(recursive=True)) - others
+    _, left_behind = psutil.wait_procs(ours, timeout=10)
     if left_behind:
         ends.faults.append(f"{len(left_behind)} processes are left")
     return ends
