@@ -1,12 +1,13 @@
 # Every target prepares what it needs; when nothing has changed that takes a moment and no network.
 PYTHON ?= python3
+JOBS ?= auto
 .PHONY: demo test check bench browser fuzz soak prove windows sbom licences wheel deb formula docs proto setup starter embedding format lock vsix editors
 
 demo: starter # one answer from a local model, from nothing
 	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
 
-test: starter embedding # all tests
-	.venv/bin/pytest
+test: starter embedding # all tests, on at most four cores; JOBS=0 for one after another
+	.venv/bin/pytest --numprocesses $(JOBS) --maxprocesses 4 --dist loadfile
 
 check: setup # style, types, import rules, structure
 	.venv/bin/python scripts/check

@@ -63,7 +63,8 @@ def test_every_connect_ends_at_the_door(door: Path, target: str) -> None:
 
 def test_accepted_connection_cannot_be_led_elsewhere(door: Path) -> None:
     taken_apart = "listening.connect(('192.0.2.1', 80))"
-    code = f"{taken_apart}\nprint(socket.socket(fileno=os.dup(listening.fileno())).recv(9))"
+    hear = "heard = socket.socket(fileno=os.dup(listening.fileno()))\nheard.setblocking(True)"
+    code = f"{taken_apart}\n{hear}\nprint(heard.recv(9))"
     assert attempt(door, code) == "b'door'\n"
 
 
