@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 
+from hob_client.calls import PAUSES_SECONDS
 from hob_client.channel import Link, open_async_link
 from hob_client.errors import DaemonUnreachable, from_rpc
 from hob_client.events import Event
@@ -72,19 +73,21 @@ class AsyncCalls:
                     yield read(getattr(message, kind))
 
     async def _stream(self, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]:
-        """The messages of a call. If nobody was there to take it, revives the daemon and calls once more."""
-        link = self._link
+        """The messages of a call. If nobody was there to take it, revives the daemon and calls again."""
         has_answered = False
-        try:
-            async with aclosing(self._dial(link, rpc, request)) as messages:
-                async for message in messages:
-                    has_answered = True
-                    yield message
-            return
-        except DaemonUnreachable:
-            if has_answered:
-                raise
-        await self._revive(link)
+        for pause in PAUSES_SECONDS:
+            link = self._link
+            try:
+                async with aclosing(self._dial(link, rpc, request)) as messages:
+                    async for message in messages:
+                        has_answered = True
+                        yield message
+                return
+            except DaemonUnreachable:
+                if has_answered:
+                    raise
+            await asyncio.sleep(pause)
+            await self._revive(link)
         async with aclosing(self._dial(self._link, rpc, request)) as messages:
             async for message in messages:
                 yield message
@@ -102,12 +105,12 @@ class AsyncCalls:
             call.cancel()
 
     async def _call(self, rpc: Rpc, request: Any) -> Any:
-        link = self._link
-        try:
-            return await self._dial_once(link, rpc, request)
-        except DaemonUnreachable:
-            pass
-        await self._revive(link)
+        for pause in PAUSES_SECONDS:
+            link = self._link
+            with suppress(DaemonUnreachable):
+                return await self._dial_once(link, rpc, request)
+            await asyncio.sleep(pause)
+            await self._revive(link)
         return await self._dial_once(self._link, rpc, request)
 
     async def _dial_once(self, link: Link, rpc: Rpc, request: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One connection, and how calls go over it: once more where nobody was there to answer.
+"""One connection, and how calls go over it: again where nobody was there to answer.
 
 Must never outlive its calls on the server, and tells every failure as one of hob_client.errors.
 The base of client.py's client; async_calls.py is its twin.
@@ -7,8 +7,9 @@ The base of client.py's client; async_calls.py is its twin.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,9 @@ from hob_client.reading import read, read_event
 from hob_client.remote.reach import Reach, reach
 
 Rpc = Callable[[Link], Any]
+#: Before each further attempt. Where many dial at once, somebody else may get the place in the daemon's queue
+#: that came free.
+PAUSES_SECONDS = (0.0, 0.05, 0.25)
 
 
 class Calls:
@@ -72,19 +76,21 @@ class Calls:
                     yield read(getattr(message, kind))
 
     def _stream(self, rpc: Rpc, request: Any) -> Generator[Any, None, None]:
-        """The messages of a call. If nobody was there to take it, revives the daemon and calls once more."""
-        link = self._link
+        """The messages of a call. If nobody was there to take it, revives the daemon and calls again."""
         has_answered = False
-        try:
-            with closing(self._dial(link, rpc, request)) as messages:
-                for message in messages:
-                    has_answered = True
-                    yield message
-            return
-        except DaemonUnreachable:
-            if has_answered:
-                raise
-        self._revive(link)
+        for pause in PAUSES_SECONDS:
+            link = self._link
+            try:
+                with closing(self._dial(link, rpc, request)) as messages:
+                    for message in messages:
+                        has_answered = True
+                        yield message
+                return
+            except DaemonUnreachable:
+                if has_answered:
+                    raise
+            time.sleep(pause)
+            self._revive(link)
         yield from self._dial(self._link, rpc, request)
 
     def _dial(self, link: Link, rpc: Rpc, request: Any) -> Generator[Any, None, None]:
@@ -100,12 +106,12 @@ class Calls:
             call.cancel()
 
     def _call(self, rpc: Rpc, request: Any) -> Any:
-        link = self._link
-        try:
-            return self._dial_once(link, rpc, request)
-        except DaemonUnreachable:
-            pass
-        self._revive(link)
+        for pause in PAUSES_SECONDS:
+            link = self._link
+            with suppress(DaemonUnreachable):
+                return self._dial_once(link, rpc, request)
+            time.sleep(pause)
+            self._revive(link)
         return self._dial_once(self._link, rpc, request)
 
     def _dial_once(self, link: Link, rpc: Rpc, request: Any) -> Any:
