@@ -44,8 +44,8 @@ _ALWAYS = (
 )
 
 
-def enter(writable: Path, environ: Mapping[str, str]) -> str:
-    """What holds this process, in words."""
+def enter(writable: Path | None, environ: Mapping[str, str]) -> str:
+    """What holds this process, in words. `writable`: the folder that it may write below, if any."""
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o077)
@@ -59,7 +59,8 @@ def enter(writable: Path, environ: Mapping[str, str]) -> str:
     if version < 1:
         return "not dumpable; its files are not confined (no Landlock)"
     _restrict(libc, version, writable, _readable(environ))
-    return f"writes below {writable} only, starts nothing, reads its program and /etc (Landlock)"
+    writes = f"writes below {writable} only" if writable else "writes nothing"
+    return f"{writes}, starts nothing, reads its program and /etc (Landlock)"
 
 
 def _readable(environ: Mapping[str, str]) -> list[str]:
@@ -68,7 +69,7 @@ def _readable(environ: Mapping[str, str]) -> list[str]:
     return [*_ALWAYS, *prefixes, *filter(None, sys.path), *named]
 
 
-def _restrict(libc: ctypes.CDLL, version: int, writable: Path, readable: list[str]) -> None:
+def _restrict(libc: ctypes.CDLL, version: int, writable: Path | None, readable: list[str]) -> None:
     all_rights = 0x1FFF | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
     scopes = _SCOPE_SIGNALS if version >= 6 else 0
     rules, size = struct.pack("<QQQ", all_rights, 0, scopes), 24 if version >= 6 else 8
@@ -79,7 +80,8 @@ def _restrict(libc: ctypes.CDLL, version: int, writable: Path, readable: list[st
         for path in readable:
             _allow(libc, ruleset, path, _READ_FILE | _READ_DIR)
         ours = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_FILE | _MAKE_FILE | _TRUNCATE
-        _allow(libc, ruleset, str(writable), ours & all_rights)
+        if writable is not None:
+            _allow(libc, ruleset, str(writable), ours & all_rights)
         if libc.syscall(_RESTRICT, ruleset, ctypes.c_ulong(0)):
             raise OSError(ctypes.get_errno(), "Landlock")
     finally:

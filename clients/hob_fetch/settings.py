@@ -22,10 +22,15 @@ from hob_fetch.caution import authority, checked
 from hob_fetch.failures import InvalidRequest, NotPermitted
 
 NAME = "fetch.toml"
-HUGGINGFACE, OLLAMA, PACKAGES = "huggingface", "ollama", "packages"
+HUGGINGFACE, OLLAMA, PACKAGES, UPDATES = "huggingface", "ollama", "packages", "updates"
 #: Where each is unless a mirror is named. A registry of packages is the user's own choice.
 HOSTS = {HUGGINGFACE: "https://huggingface.co", OLLAMA: "https://registry.ollama.ai"}
-_VARIABLES = {HUGGINGFACE: ("HF_ENDPOINT",), OLLAMA: (), PACKAGES: ("PIP_INDEX_URL", "UV_DEFAULT_INDEX")}
+_VARIABLES = {
+    HUGGINGFACE: ("HF_ENDPOINT",),
+    OLLAMA: (),
+    PACKAGES: ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
+    UPDATES: (),
+}
 _MAX_BYTES = 64 << 10
 _MAX_TOKEN_CHARACTERS = 4096
 
@@ -38,6 +43,8 @@ class Settings:
     def base(self, service: str) -> str:
         """Where a service is, without a slash at the end. Raises InvalidRequest if nobody said."""
         found = self.mirrors.get(service) or HOSTS.get(service)
+        if not found and service == UPDATES:
+            raise InvalidRequest(f"nothing says whom to ask; set updates in [mirrors] of {_path()}")
         if not found:
             raise InvalidRequest(
                 "nothing says which registry of packages to ask; set PIP_INDEX_URL, "

@@ -87,8 +87,10 @@ class Web:
                     )
             return bytes(body), response.headers
 
-    def json(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
-        return parsed(self.document(url, headers)[0])
+    def json(
+        self, url: str, headers: Mapping[str, str] | None = None, *, most: int = MAX_DOCUMENT_BYTES
+    ) -> Any:
+        return parsed(self.document(url, headers, most=most)[0])
 
     def _send(
         self, stack: contextlib.ExitStack, first: httpx.URL, url: httpx.URL, headers: Mapping[str, str]

@@ -46,7 +46,9 @@ def test_wires_lists_every_layer_and_that_none_is_on(daemon: RunningDaemon) -> N
     assert names >= {"daemon", "workers", "model_downloads", "update_check", "http_gateway", "remote_link"}
     assert names >= {"agent_tools", "mcp_servers", "editors", "telemetry"}
     on = {wire["name"] for wire in told["wires"] if wire["state"] == "on"}
-    assert on <= {"http_gateway", "model_downloads"} and told["offline"]  # they may run beside the tests
+    assert (
+        on <= {"http_gateway", "model_downloads", "editors"} and told["offline"]
+    )  # they may run beside the tests
 
 
 def test_daemon_without_walls_is_told_as_on(daemon: RunningDaemon) -> None:

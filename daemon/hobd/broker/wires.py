@@ -62,6 +62,12 @@ PACKAGES = (
         needs="httpx",
         reaches="the host that `hob pull` names, and where that sends it by https; it asks the switch",
     ),
+    Package(
+        name="editors",
+        module="hob_editors.lsp",
+        needs="pygls",
+        reaches="no network: an editor talks to it over pipes, and it asks a door",
+    ),
 )
 _TUNNEL = "hob-tunnel"  # what clients call the process that guards an ssh of theirs
 #: Each is a program that the user runs, with the user's rights; none is a part of the daemon.
@@ -73,7 +79,6 @@ LAYERS = (
     ),
     Layer(name="agent_tools", program="hob", reaches="what the commands reach that you allow (`hob tools`)"),
     Layer(name="mcp_servers", program="hob", reaches="what the servers reach that you name (`hob tools`)"),
-    Layer(name="editors", program="hob-lsp", reaches="nothing: an editor talks to it over pipes"),
     Layer(name="telemetry", program="", reaches="nothing: there is none, and no setting for it"),
 )
 
