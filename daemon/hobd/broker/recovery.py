@@ -23,6 +23,8 @@ from enum import Enum
 
 _DEATHS_OF_A_SUSPECT = 2
 _LONE_DEATHS_OF_A_KILLER = 2
+# A queue is no work, and whose worker dies meanwhile has not killed it; but nobody is left there so often.
+_MOST_LOSSES_IN_QUEUE = 8
 # Tokens that lift a suspicion: more than a worker computes between telling and dying, so that an answer which
 # dies of one token never makes them. After some deaths they double with each, so that an answer that kills
 # its worker every so often cannot do it for ever.
@@ -61,6 +63,7 @@ class History:
 
     __slots__ = (
         "_lone_strikes",
+        "_losses_in_queue",
         "_num_wiped",
         "_since",
         "_spent",
@@ -79,6 +82,7 @@ class History:
         self.num_deaths = 0  # of these, the ones that were at work on it
         self._strikes = 0  # deaths since it last got on
         self._lone_strikes = 0  # of these, the ones with nobody else at work
+        self._losses_in_queue = 0  # since it last got on
         self._trusted_at = 0  # this many tokens are headway
         self._stage = Stage.AWAY
         self._since: float | None = None
@@ -126,6 +130,7 @@ class History:
         if self._stage is not Stage.DECODE:
             self.enter(Stage.DECODE, now)
         self.tokens.extend(tokens)
+        self._losses_in_queue = 0
         if not self._strikes or len(self.tokens) < self._trusted_at:
             return False
         was_suspect = self.is_suspect
@@ -134,7 +139,8 @@ class History:
 
     def lose(self, now: float, *, is_alone: bool) -> Verdict:
         """Its worker is gone. `is_alone`: the worker was at work on nothing else."""
-        if self.is_at_work:
+        self._losses_in_queue += self._stage is Stage.QUEUED
+        if self.is_at_work or self._losses_in_queue > _MOST_LOSSES_IN_QUEUE:
             self.num_deaths += 1
             self._strikes += 1
             self._lone_strikes += is_alone

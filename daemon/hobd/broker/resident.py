@@ -345,6 +345,6 @@ class Resident:
         now, sessions = time.monotonic(), list(self._sessions.values())
         num_at_work = sum(session.history.is_at_work for session in sessions) + len(self._questions)
         for session in sessions:
-            verdict = session.history.lose(now, is_alone=num_at_work == 1)
+            verdict = session.history.lose(now, is_alone=num_at_work == session.history.is_at_work)
             session.lose(Loss(how, bool(self._stop_reason), verdict, bool(self.conduct.condemnation)))
         self._questions.lose_all(how)

@@ -50,6 +50,27 @@ def test_request_that_only_queued_is_no_suspect() -> None:
     assert (history.num_losses, history.num_deaths) == (5, 0)
 
 
+def test_request_whose_workers_all_die_while_it_queues_is_given_up() -> None:
+    history = History()
+    verdicts = []
+    for _ in range(20):
+        history.enter(Stage.INTAKE, 0.0)
+        history.enter(Stage.QUEUED, 0.0)
+        verdicts.append(history.lose(0.0, is_alone=True))
+    assert verdicts[:8] == [Verdict.RESUME] * 8
+    assert Verdict.GIVE_UP in verdicts[8:11]
+
+
+def test_getting_on_makes_up_for_losses_in_the_queue() -> None:
+    history = History()
+    for _ in range(20):
+        history.enter(Stage.INTAKE, 0.0)
+        history.enter(Stage.QUEUED, 0.0)
+        assert history.lose(0.0, is_alone=True) is Verdict.RESUME
+        given_at_work(history).tell([7] * 40, 0.0)
+        history.enter(Stage.QUEUED, 0.0)
+
+
 def test_headway_lifts_a_suspicion_once() -> None:
     history = History()
     for _ in range(2):
