@@ -12,19 +12,19 @@ from contextlib import suppress
 from typing import NoReturn
 
 from hobd.sandbox import enter
-from hobd.sandbox.failure import SandboxError
+from hobd.sandbox.failure import NoSuchWall, SandboxError
 
 
 def main() -> None:
     """The console script. Exits with a status of main.py's table."""
-    failure = ""
+    failure, is_lacking = "", False
     confinement = None
     try:
         enter.be_private()
         confinement = enter.enter_daemon()
     except SandboxError as error:
         # Only the configuration may say that running without is meant; it is read next.
-        failure = str(error)
+        failure, is_lacking = str(error), isinstance(error, NoSuchWall)
 
     try:
         from hobd.main import run
@@ -32,7 +32,7 @@ def main() -> None:
         if (error.name or "hobd").startswith("hobd"):
             raise
         _refuse(f"{error.name} is missing here; install all of hobd with `pip install 'hob[daemon,engine]'`")
-    sys.exit(run(sys.argv[1:], confinement, failure))
+    sys.exit(run(sys.argv[1:], confinement, failure, is_lacking=is_lacking))
 
 
 def _refuse(sentence: str) -> NoReturn:

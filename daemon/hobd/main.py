@@ -69,13 +69,14 @@ def run(
     confinement: enter.Confinement | None,
     failure: str,
     *,
+    is_lacking: bool = False,
     worker: Sequence[str] = WORKER,
     budget: Mapping[str, int] | None = None,
 ) -> int:
     """The whole life of a daemon.
 
-    `failure` says why there is no confinement; `worker` what Python runs as a worker; `budget` the memory for
-    models, if not as the machine has it.
+    `failure` says why there is no confinement, `is_lacking` that this system could not have one; `worker`
+    what Python runs as a worker; `budget` the memory for models, if not as the machine has it.
     """
     arguments = parse(argv)
     starter = Starter(arguments.ready_fd)
@@ -89,7 +90,7 @@ def run(
         if arguments.print_config:
             print(to_toml(config), end="")
             return EXIT_OK
-        if failure and config.security.sandbox not in ("none", "partial"):
+        if failure and config.security.sandbox not in ("none", "partial" if is_lacking else "none"):
             raise ConfigError(f"the daemon cannot confine itself: {failure}")
         log.configure(config.daemon.log_level)
         log.catch_tracebacks()

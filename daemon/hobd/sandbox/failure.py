@@ -11,6 +11,13 @@ class SandboxError(Exception):
     """One sentence: which wall could not be raised, and what to do."""
 
 
+class NoSuchWall(SandboxError):
+    """This system has nothing to raise it with, which the configuration may accept.
+
+    A wall that could stand and does not is another thing.
+    """
+
+
 #: The explicit way out, for the end of such sentences.
 TO_RUN_WITHOUT = 'set security.sandbox = "none" in the configuration to run without confinement'
 #: Where a system has less than Linux has.

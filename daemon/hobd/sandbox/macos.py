@@ -18,7 +18,7 @@ import sys
 
 from hobd.sandbox import hygiene, seatbelt
 from hobd.sandbox.confinement import Confinement
-from hobd.sandbox.failure import TO_RUN_PARTIALLY, SandboxError
+from hobd.sandbox.failure import TO_RUN_PARTIALLY, NoSuchWall, SandboxError
 
 _PT_DENY_ATTACH = 31
 
@@ -31,14 +31,14 @@ def be_private() -> None:
 
 
 def enter_daemon() -> Confinement:
-    raise SandboxError(
+    raise NoSuchWall(
         f"on macOS workers can be confined, and the daemon that starts them cannot; {TO_RUN_PARTIALLY}"
     )
 
 
 def forbid_connect(confinement: Confinement) -> Confinement:
     """Never reached: there is no daemon with walls."""
-    raise SandboxError(f"macOS cannot keep the daemon from connecting; {TO_RUN_PARTIALLY}")
+    raise NoSuchWall(f"macOS cannot keep the daemon from connecting; {TO_RUN_PARTIALLY}")
 
 
 def enter_worker(*, has_file_wall: bool = True, is_partial: bool = False) -> Confinement:

@@ -11,7 +11,7 @@ import ctypes
 from typing import Any
 
 from hobd.sandbox.confinement import Confinement
-from hobd.sandbox.failure import TO_RUN_PARTIALLY, TO_RUN_WITHOUT, SandboxError
+from hobd.sandbox.failure import TO_RUN_PARTIALLY, TO_RUN_WITHOUT, NoSuchWall, SandboxError
 
 _NO_CRASH_BOXES = 0x0001 | 0x0002 | 0x8000  # SEM_FAILCRITICALERRORS, NOGPFAULTERRORBOX, NOOPENFILEERRORBOX
 _NO_HEAP_IN_REPORTS = 0x0001 | 0x0010  # WER_FAULT_REPORTING_FLAG_NOHEAP, _DISABLE_SNAPSHOT_CRASH
@@ -83,12 +83,12 @@ def be_private() -> None:
 
 
 def enter_daemon() -> Confinement:
-    raise SandboxError(f"Windows gives hob no wall against networks; {TO_RUN_PARTIALLY}")
+    raise NoSuchWall(f"Windows gives hob no wall against networks; {TO_RUN_PARTIALLY}")
 
 
 def forbid_connect(confinement: Confinement) -> Confinement:
     """Never reached: there is no daemon with walls."""
-    raise SandboxError(f"Windows cannot keep the daemon from connecting; {TO_RUN_PARTIALLY}")
+    raise NoSuchWall(f"Windows cannot keep the daemon from connecting; {TO_RUN_PARTIALLY}")
 
 
 def enter_worker(*, has_file_wall: bool = True, is_partial: bool = False) -> Confinement:

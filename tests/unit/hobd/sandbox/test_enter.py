@@ -10,8 +10,10 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from hobd.main import EXIT_OK, EXIT_USAGE, run
 from hobd.sandbox import enter, linux, macos, windows
 from hobd.sandbox.failure import SandboxError
 from hobd.sandbox.syscalls import this_machine
@@ -56,3 +58,26 @@ def test_unknown_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "uname", lambda: riscv)
     with pytest.raises(SandboxError, match="riscv64"):
         this_machine()
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "is_lacking", "starts"),
+    [
+        ("enforce", False, False),
+        ("enforce", True, False),
+        ("no-file-wall", True, False),
+        ("partial", False, False),  # a wall that could be there and is not
+        ("partial", True, True),
+        ("none", False, True),
+    ],
+)
+def test_daemon_without_walls_starts_only_where_that_was_accepted(
+    sandbox: str, is_lacking: bool, starts: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    served: list[object] = []
+    monkeypatch.setattr("hobd.main.asyncio.run", lambda daemon: (served.append(daemon), daemon.close()))
+    monkeypatch.setattr("hobd.main.log.catch_tracebacks", lambda: None)
+    for name in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    status = run(["--set", f"security.sandbox={sandbox}"], None, "it does not stand", is_lacking=is_lacking)
+    assert (bool(served), status) == (starts, EXIT_OK if starts else EXIT_USAGE)
