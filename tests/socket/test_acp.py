@@ -257,6 +257,8 @@ def test_models_are_offered_chosen_and_answer(home: Path, daemon: RunningDaemon)
             await connection.set_config_option(config_id="model", session_id=id, value="two")
             told = await connection.prompt(session_id=id, prompt=[text_block("go")])
             assert told.stop_reason in ("end_turn", "max_tokens")
+            while not editor.said():  # the library hands over what was told in a task of its own
+                await asyncio.sleep(0.01)
 
     daemon.start("--set", "engine.context_tokens=32768", "--set", "engine.kv_cells=32768")
     asyncio.run(asyncio.wait_for(live(), WAIT_SECONDS))
