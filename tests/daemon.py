@@ -5,6 +5,7 @@ Must leave no process and touch nothing outside its directory. Made by fixtures 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import hob_client
+import psutil
 
 FAKE = Path(__file__).parent / "fakes" / "daemon_main.py"
 
@@ -137,3 +139,11 @@ def await_true(condition: object, what: str, seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.01)
+
+
+def has_ended(process: psutil.Process | int) -> bool:
+    """Its memory is free, whether or not somebody asked for its exit status yet."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(process) if isinstance(process, int) else process
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import threading
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import pytest
 from hob_client import Client, errors
 from hob_client.models import Resident
 
-from tests.daemon import RunningDaemon, await_true
+from tests.daemon import RunningDaemon, await_true, has_ended
 
 SLOW = {"temperature": 0, "ignore_eos": True}
 
@@ -30,13 +29,6 @@ def tight(daemon: RunningDaemon) -> RunningDaemon:
 
 def resident(client: Client, model: str) -> Resident:
     return next(each for each in client.status().residents if each.model == model)
-
-
-def has_ended(process: psutil.Process) -> bool:
-    """Its memory is free, whether or not somebody asked for its exit status yet."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.status() == psutil.STATUS_ZOMBIE
-    return True
 
 
 def in_background(work: Callable[[], object]) -> threading.Thread:
@@ -182,7 +174,7 @@ def test_worker_that_stands_still_idle_is_left_alone_and_can_be_stopped(daemon: 
         list(client.load("ok"))
         worker = psutil.Process(resident(client, "ok").worker_pid)
         worker.send_signal(signal.SIGSTOP)
-        assert client.unload("ok").was_resident and not worker.is_running()
+        assert client.unload("ok").was_resident and has_ended(worker)
         assert "worker_hung" not in daemon.log
 
 
