@@ -13,32 +13,14 @@ import os
 import signal
 import socket
 import sys
-import sysconfig
 import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
 from hob_client.errors import HobError, NotSupported
+from hob_client.program_paths import program_paths
 
 from hob_gateway import kernel, porter
-
-_ALWAYS = (
-    "/usr/lib",
-    "/usr/lib64",
-    "/lib",
-    "/lib64",
-    "/usr/local/lib",
-    "/usr/share/zoneinfo",
-    "/etc/ld.so.cache",
-)
-_DEVICES = (
-    "/dev/null",
-    "/dev/urandom",
-    "/proc/self",
-    "/proc/cpuinfo",
-    "/proc/meminfo",
-    "/sys/devices/system/cpu",
-)
 
 
 def run_confined(
@@ -90,19 +72,13 @@ def _serve_in_child(
 def _enter(line: socket.socket, name: str, readable: list[str]) -> str:
     """What holds this process, in words."""
     kernel.be_private()
-    has_files = kernel.restrict_files([*_program(), *readable])
+    has_files = kernel.restrict_files([*program_paths(), *readable])
     listener = kernel.install(name)
     socket.send_fds(line, [b"!"], [listener])
     os.close(listener)
     _prove()
     files = "reads its program only (landlock)" if has_files else "files are not confined (no landlock)"
     return f"reaches its door only (seccomp), {files}, private (not dumpable)"
-
-
-def _program() -> list[str]:
-    """What Python has, and what it would import from."""
-    prefixes = {sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
-    return [*_ALWAYS, *_DEVICES, *prefixes, *filter(None, sys.path)]
 
 
 def _prove() -> None:

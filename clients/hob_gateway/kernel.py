@@ -1,4 +1,4 @@
-"""The gateway's filter of system calls and files, as the kernel takes them: bytes, numbers, two calls.
+"""The gateway's filter of system calls, as the kernel takes it: bytes, numbers, one call.
 
 Must stay small enough to be read at one sitting, and fail closed. Used by confine.py and porter.py.
 
@@ -14,6 +14,7 @@ import os
 import struct
 import sys
 
+from hob import landlock
 from hob_client.errors import NotSupported
 
 ALLOW, NOTIFY, ERRNO, KILL = 0x7FFF0000, 0x7FC00000, 0x00050000, 0x80000000
@@ -51,13 +52,11 @@ _ASKED = ("connect", "socket", "socketpair")
 REFUSED = tuple(name for name in CALLS if name not in (*_ABSENT, *_ASKED))
 
 _SECCOMP = (317, 277)
-_LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _SIGTERM = 15
 _NEW_LISTENER = 1 << 3
 _X32_BIT = 0x40000000
 _AF_UNIX, _SOCK_STREAM, _TYPE_BITS = 1, 1, 0xF
-_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 
 
 def machine() -> str:
@@ -149,50 +148,21 @@ def install(name: str) -> int:
 
 def restrict_files(readable: list[str]) -> bool:
     """Only what is below these is read, nothing written; no TCP. False without Landlock."""
-    libc = _libc()
-    version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_ulong(1))
-    if version < 1:
+    try:
+        landlock.restrict((path, landlock.READ) for path in readable)
+    except NotImplementedError:
         return False
-    files = (
-        0x1FFF
-        | (0x2000 if version >= 2 else 0)
-        | (0x4000 if version >= 3 else 0)
-        | (0x8000 if version >= 5 else 0)
-    )
-    rules = struct.pack("<QQQ", files, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = libc.syscall(_LANDLOCK_CREATE, rules, ctypes.c_size_t(size), ctypes.c_ulong(0))
-    if ruleset < 0:
-        raise _failed("landlock")
-    try:
-        for path in readable:
-            _allow_reading(libc, ruleset, path)
-        if libc.syscall(_LANDLOCK_RESTRICT, ruleset, ctypes.c_ulong(0)):
-            raise _failed("landlock")
-    finally:
-        os.close(ruleset)
+    except OSError as error:
+        raise _failed("landlock", error.errno) from None
     return True
-
-
-def _allow_reading(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
-        return  # what is not there cannot be read either
-    rights = _READ_FILE | _READ_DIR if os.path.isdir(path) else _READ_FILE
-    try:
-        if libc.syscall(_LANDLOCK_ADD, ruleset, 1, struct.pack("<Qi", rights, descriptor), ctypes.c_ulong(0)):
-            raise _failed("landlock")
-    finally:
-        os.close(descriptor)
 
 
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _failed(what: str) -> NotSupported:
-    reason = os.strerror(ctypes.get_errno())
+def _failed(what: str, number: int | None = None) -> NotSupported:
+    reason = os.strerror(number or ctypes.get_errno())
     return NotSupported(
         f"the kernel did not confine the gateway ({what}: {reason}); say --unconfined to run it without"
     )

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hobd.sandbox import landlock
+from hob import landlock
 
 from tests.process.test_sandbox import DAEMON, REFUSED, WORKER, child, outcome
 
@@ -114,7 +114,7 @@ def test_missing_wall_is_found_by_the_self_test() -> None:
 
 def test_kernel_without_landlock_is_an_error_that_says_what_to_do() -> None:
     code = (
-        "from hobd.sandbox import landlock\nlandlock.version = lambda: 0\n"
+        "from hob import landlock\nlandlock.version = lambda: 0\n"
         "from hobd.sandbox.enter import *\n"
         "try: enter_worker()\nexcept Exception as error: print(error)"
     )
