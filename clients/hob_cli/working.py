@@ -20,13 +20,13 @@ from hob_client.agent.exclusions import Exclusions
 from hob_client.agent.files import Files
 from hob_client.agent.journal import Journal
 from hob_client.agent.mcp_servers import Servers
-from hob_client.agent.policy import Permission, Policy
+from hob_client.agent.policy import Policy
 from hob_client.agent.shell import SHELL, ShellTool
 from hob_client.agent.telling import doubt, instructions, why_ended
 from hob_client.agent.toolbox import Toolbox
 from hob_client.agent.turn import Turn
 from hob_client.agent.values import Action, Call, Declined, Outcome
-from hob_client.errors import HobError, NotPermitted
+from hob_client.errors import HobError
 from hob_client.network import require_online_async
 
 from hob_cli.answering import JsonPrinter, TextPrinter
@@ -132,22 +132,10 @@ class Workbench:
         assert self._client is not None
         await require_online_async(purpose, self._client)
 
-    async def _may_use_network(self) -> bool:
-        if self._policy.network.permission is Permission.DENY:
-            return False
-        try:
-            await self._require_online("a command")
-        except NotPermitted:
-            return False
-        return True
-
     def _add_tools(self) -> None:
         exclusions = Exclusions(self._place, self._policy.exclude)
         self.toolbox.add(file_tools.SPECS, file_tools.FileTools(Files(self._place, exclusions)))
-        shell = ShellTool(
-            self._place.root, seconds=self._policy.shell_seconds, may_use_network=self._may_use_network
-        )
-        self.toolbox.add([SHELL], shell)
+        self.toolbox.add([SHELL], ShellTool(self._place.root, self._policy, self._require_online))
 
     def _new_printer(self) -> JsonPrinter | TextPrinter:
         return JsonPrinter() if self._as_json else TextPrinter(stats=self._stats)

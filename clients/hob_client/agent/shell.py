@@ -17,7 +17,9 @@ from typing import Any
 
 from hob_client.agent.arguments import text
 from hob_client.agent.confined import environment
+from hob_client.agent.policy import Permission, Policy
 from hob_client.agent.values import Action, Kind, Spec, ToolFault
+from hob_client.errors import HobError
 
 SHELL = Spec(
     name="run_command",
@@ -37,21 +39,20 @@ Runner = Callable[[list[str], Path, int], Awaitable[tuple[str, int | None]]]
 
 
 class ShellTool:
-    """`may_use_network` is asked anew for each command."""
+    """`require_online`, as network.py has it, is asked anew for each command."""
 
-    __slots__ = ("_folder", "_may_use_network", "_run", "_seconds")
+    __slots__ = ("_folder", "_policy", "_require_online", "_run")
 
     def __init__(
         self,
         folder: Path,
-        *,
-        seconds: int,
-        may_use_network: Callable[[], Awaitable[bool]],
+        policy: Policy,
+        require_online: Callable[[str], Awaitable[None]],
         run: Runner | None = None,
     ) -> None:
         self._folder = folder
-        self._seconds = seconds
-        self._may_use_network = may_use_network
+        self._policy = policy
+        self._require_online = require_online
         self._run = run or run_here
 
     async def prepare(self, spec: Spec, arguments: Mapping[str, Any]) -> Action:
@@ -60,11 +61,22 @@ class ShellTool:
             raise ToolFault("a command has no NUL")
 
         async def do() -> str:
-            line = command_line(command, self._seconds, has_network=await self._may_use_network())
-            output, status = await self._run(line, self._folder, self._seconds)
+            seconds = self._policy.shell_seconds
+            line = command_line(command, seconds, has_network=await self._may_use_network())
+            output, status = await self._run(line, self._folder, seconds)
             return f"{output.rstrip()}\n[exit status {'unknown' if status is None else status}]".lstrip()
 
         return Action(kind=Kind.SHELL, title=f"$ {command}", scope="this very command", do=do)
+
+    async def _may_use_network(self) -> bool:
+        """Only if the user's policy and the machine's switch both say so; who cannot be asked has not."""
+        if self._policy.network.permission is Permission.DENY:
+            return False
+        try:
+            await self._require_online("a command")
+        except HobError:
+            return False
+        return True
 
 
 def command_line(command: str, seconds: int, *, has_network: bool) -> list[str]:

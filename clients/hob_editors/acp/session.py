@@ -19,14 +19,14 @@ from hob_client.agent.driver import Talk, work
 from hob_client.agent.exclusions import Exclusions
 from hob_client.agent.journal import Journal
 from hob_client.agent.mcp_servers import Servers, named
-from hob_client.agent.policy import Permission, Policy
+from hob_client.agent.policy import Policy
 from hob_client.agent.shell import SHELL, ShellTool
 from hob_client.agent.telling import doubt, instructions, why_ended
 from hob_client.agent.toolbox import Toolbox
 from hob_client.agent.turn import Ending, Turn
 from hob_client.agent.values import Kind
 from hob_client.async_client import AsyncClient
-from hob_client.errors import Busy, HobError, InvalidRequest, NotPermitted
+from hob_client.errors import Busy, InvalidRequest, NotPermitted
 from hob_client.network import require_online_async
 
 from hob_editors.acp.editor import EditorFiles, EditorTerminal, can_read, can_write
@@ -154,23 +154,9 @@ class Session:
             self._toolbox.add([file_tools.EDIT, file_tools.WRITE], files)
         if abilities.terminal:
             terminal = EditorTerminal(self._editor, self._id)
-            shell = ShellTool(
-                self._place.root,
-                seconds=self._policy.shell_seconds,
-                may_use_network=self._may_use_network,
-                run=terminal.run,
-            )
+            shell = ShellTool(self._place.root, self._policy, self._require_online, terminal.run)
             self._toolbox.add([SHELL], shell)
         self._toolbox.add([PLAN], PlanTool(self._editor, self._id))
 
     async def _require_online(self, purpose: str) -> None:
         await require_online_async(purpose, self._client)
-
-    async def _may_use_network(self) -> bool:
-        if self._policy.network.permission is Permission.DENY:
-            return False
-        try:
-            await self._require_online("a command")
-        except HobError:
-            return False
-        return True
