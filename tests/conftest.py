@@ -6,12 +6,16 @@ Must leave nothing behind: every daemon ends with its test. Called by pytest.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 # Before anything imports gRPC: its fork handlers, once it has threads, would run in the children that
 # tests of the renderer fork from this process. A worker, which is where that fork belongs, has no gRPC.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+# A run in the background of a script ignores interrupts, and so would what tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from hob.address import data_dir
