@@ -1,7 +1,8 @@
 """The yardstick: llama.cpp's own decode loop without hob, in a process of its own.
 
 Must import nothing of hob. Run by benchmarks/cost.py as `python raw_loop.py MODEL NUM_STREAMS
-NUM_TOKENS NUM_THREADS`; prints one JSON object.
+NUM_TOKENS NUM_THREADS`; prints one JSON object. With 0 tokens it prints the seconds to a first token for each
+line that it is given.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ import llama_cpp as L  # noqa: E402
 import numpy as np  # noqa: E402
 
 CONTEXT, BATCH = 8192, 512
-# How often the first token is timed, and for how long nothing happens before: caches and clocks cool down.
-NUM_FIRSTS, PAUSE_S = 15, 0.1
 
 
 def prompts(num_streams: int) -> list[str]:
@@ -64,11 +63,6 @@ class Loop:
         logits = np.ctypeslib.as_array(L.llama_get_logits(self.context), (wanted_rows, self.size))
         return logits.argmax(axis=1).tolist()
 
-    def first_token_after_a_pause(self) -> float:
-        """Seconds."""
-        time.sleep(PAUSE_S)
-        return self.run(prompts(1), 1)["first_token_s"]
-
     def run(self, texts: list[str], num_tokens: int) -> dict[str, float]:
         """Prefills all, then decodes all together."""
         L.llama_memory_clear(L.llama_get_memory(self.context), True)
@@ -93,11 +87,14 @@ class Loop:
 def main() -> None:
     path, num_streams, num_tokens, num_threads = sys.argv[1], *map(int, sys.argv[2:5])
     loop = Loop(path, num_streams, num_threads)
+    if num_tokens == 0:
+        for _ in sys.stdin:
+            print(loop.run(prompts(1), 1)["first_token_s"], flush=True)
+        return
     cold = loop.run(prompts(1), 1)
     since_born = time.perf_counter() - BORN
     result = loop.run(prompts(num_streams), num_tokens) if num_tokens > 1 else cold
-    firsts = [loop.first_token_after_a_pause() for _ in range(NUM_FIRSTS)] if num_tokens > 1 else []
-    print(json.dumps(result | {"cold_first_token_s": since_born, "first_tokens_s": firsts}))
+    print(json.dumps(result | {"cold_first_token_s": since_born}))
 
 
 if __name__ == "__main__":
