@@ -17,10 +17,10 @@ WORKER = Path(__file__).with_name("worker_main.py")
 
 if __name__ == "__main__":
     confinement = None if os.environ.get("HOB_TEST_WALLS") == "none" else enter.enter_daemon()
-    from hobd.main import WORKER as REAL_WORKER
+    from hobd.broker.spawning import ENGINE_WORKER
     from hobd.main import run
 
-    worker = REAL_WORKER if os.environ.get("HOB_TEST_WORKERS") == "real" else (str(WORKER),)
+    worker = ENGINE_WORKER if os.environ.get("HOB_TEST_WORKERS") == "real" else (str(WORKER),)
     budget_bytes = int(os.environ.get("HOB_TEST_BUDGET_BYTES", 0))
     budget = {"ram": budget_bytes} if budget_bytes else None
     sys.exit(run(sys.argv[1:], confinement, "", worker=worker, budget=budget))

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from hobd.broker.tripwire import Tripwire, make_bell
+from hobd.broker.spawning import make_bell
+from hobd.broker.tripwire import Tripwire
 from hobd.sandbox.syscalls import number
 
 from tests.process.test_sandbox import DAEMON, PRELUDE

@@ -1,7 +1,7 @@
 """Starts workers, learns of their deaths, kills them: the process side of a worker's life.
 
-Must spawn from the main thread only: a worker dies with the thread that started it (PR_SET_PDEATHSIG).
-Used by broker.py; what is said to a worker is link.py's business.
+Must spawn from the main thread only, as spawning.py says. Used by broker.py; what is said to a worker is
+link.py's business.
 """
 
 from __future__ import annotations
@@ -16,32 +16,13 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from hobd.broker.tripwire import make_bell
+from hobd.broker import spawning
+from hobd.broker.spawning import WORKER_ENVIRONMENT, Newborn, runs_here
 from hobd.errors import NotSupported
-from hobd.sandbox import enter
 
 if TYPE_CHECKING or sys.platform == "win32":
     from hobd.broker import windows_spawning
     from hobd.broker.windows_spawning import PipeEnd
-
-# What a worker sees of our environment: nothing of the user's, and a few settings, each with its reason.
-_WORKER_ENVIRONMENT = {
-    "LANG": "C.UTF-8",
-    # NumPy's BLAS would start threads that we never use.
-    "OPENBLAS_NUM_THREADS": "1",
-    # When llama.cpp gives up it would read /proc and look for a debugger, neither of which it may.
-    "GGML_NO_BACKTRACE": "1",
-    # Huge pages for the KV cache: touching 190 MB of it costs 25 ms instead of 125 ms.
-    # One heap for all threads: before glibc shrinks one of a thread's own it asks a file under /proc, which a
-    # worker may not open.
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1",
-    # CUDA counts GPUs as the driver does, so that gpu0 is the same one to a worker and to devices.py.
-    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-}
-
-
-#: What Python runs as a worker that has llama.cpp.
-ENGINE_WORKER = ("-m", "hobd.worker")
 
 
 class WorkerProcess:
@@ -121,47 +102,26 @@ class Spawner(Protocol):
     def spawn(self) -> WorkerProcess: ...
 
 
-def runs_here(module: Sequence[str]) -> bool:
-    """Whether this system has such a worker: what renders templates beside llama.cpp forks."""
-    return sys.platform != "win32" or tuple(module) != ENGINE_WORKER
-
-
 class PythonSpawner:
-    """Workers as children of this interpreter, isolated from the user's environment and directory."""
+    """Workers as children of this interpreter. `first`: one that was started already, to be given first."""
 
-    def __init__(self, *, sandbox: str, module: Sequence[str]) -> None:
+    def __init__(self, *, sandbox: str, module: Sequence[str], first: Newborn | None = None) -> None:
         self._sandbox = sandbox
         self._module = tuple(module)
+        self._first = first
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether this system has such workers."""
+        return runs_here(self._module)
 
     def spawn(self) -> WorkerProcess:
         """Raises NotSupported."""
-        if not runs_here(self._module):
+        if not self.runs_here:
             raise NotSupported("hob has no worker with llama.cpp for Windows yet; ask a daemon on Linux")
         if sys.platform == "win32":
-            return WorkerProcess(*windows_spawning.start(self._module, self._sandbox, _WORKER_ENVIRONMENT))
-        ours, theirs = socket.socketpair()
-        # The wire stands for the bell where no kernel tells of refusals: a descriptor that is there anyway.
-        bell, their_bell = make_bell() if enter.is_heard() else (None, theirs)
-        with theirs, their_bell:
-            command = [
-                sys.executable,
-                "-I",  # without it a folder called `hobd` in somebody's directory would be imported
-                *self._module,
-                *("--wire-fd", str(theirs.fileno())),
-                *(("--bell-fd", str(their_bell.fileno())) if bell is not None else ()),
-                *("--parent", str(os.getpid())),
-                *("--sandbox", self._sandbox),
-            ]
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), their_bell.fileno()),
-                env=_WORKER_ENVIRONMENT,
-                cwd="/",
-            )
-        ours.setblocking(False)
-        if bell is not None and self._sandbox == "none":
-            bell.close()
-            bell = None
-        return WorkerProcess(process, ours, bell)
+            return WorkerProcess(*windows_spawning.start(self._module, self._sandbox, WORKER_ENVIRONMENT))
+        first, self._first = self._first, None
+        if first is not None and first.process.poll() is None:
+            return WorkerProcess(*first)
+        return WorkerProcess(*spawning.start(self._module, self._sandbox))

@@ -189,13 +189,6 @@ class Tripwire:
         os.close(listener)
 
 
-def make_bell() -> tuple[socket.socket, socket.socket]:
-    """Our end, and the worker's. The kernel says of each message which process sent it."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-    return ours, theirs
-
-
 def _unpack(ancillary: list[tuple[int, int, bytes]]) -> tuple[list[int], int | None]:
     descriptors, pid = array.array("i"), None
     for level, kind, data in ancillary:

@@ -75,7 +75,7 @@ def test_daemon_without_walls_starts_only_where_that_was_accepted(
     sandbox: str, is_lacking: bool, starts: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     served: list[object] = []
-    monkeypatch.setattr("hobd.main.asyncio.run", lambda daemon: (served.append(daemon), daemon.close()))
+    monkeypatch.setattr("asyncio.run", lambda daemon: (served.append(daemon), daemon.close()))
     monkeypatch.setattr("hobd.main.log.catch_tracebacks", lambda: None)
     for name in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
