@@ -75,10 +75,11 @@ class Connection:
 
     def client(self, starting: launch.OnItsWay | None = None) -> Client:
         """A client for a daemon that listens, once it does."""
-        from hob_client.client import Client
-
+        # A daemon and its first worker need the cores as they start; while a model is read, we have them.
         if starting is not None:
             starting.wait()
+        from hob_client.client import Client
+
         return Client(self._dialled(start=self.start), start=self.start)
 
     def running(self, *, timeout: float | None = None) -> Client:

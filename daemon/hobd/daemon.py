@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 
 # Whoever reads an answer takes longer, so the next model's worker is ready before it is asked for.
 _QUIET_SECONDS = 0.1
+# So long a model asked for at the start has this process for itself: imports treble what its header takes.
+_HEAD_START_SECONDS = 0.2
 # What ending may take beside the requests under way: models lay down what they computed, workers go.
 _LAST_SECONDS = 15
 
@@ -103,7 +106,7 @@ class Daemon:
             )
             async with self._broker() as broker:
                 if self._arguments.load is not None:
-                    broker.preload(self._arguments.load)
+                    await _within(_HEAD_START_SECONDS, broker.preload(self._arguments.load))
                 await asyncio.to_thread(_import_api)
                 host = self._host(broker, doors)
                 await doors.serve(host)
@@ -284,6 +287,12 @@ def _admission(state: Path) -> Admission:
         pins=Pins(state / "pins.json"),
         quarantine=Quarantine(state / "quarantine.json"),
     )
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _import_api() -> None:

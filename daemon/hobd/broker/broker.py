@@ -240,14 +240,22 @@ class Broker:
             with contextlib.suppress(RuntimeError):  # it has just ended by itself
                 self._drain_limit.reschedule(0)
 
-    def preload(self, model: str) -> None:
-        """Begins to load a model that a first request is expected for. Errors are that request's to tell."""
-        self._tasks.spawn(self._preload(model), name="preload")
+    def preload(self, model: str) -> asyncio.Event:
+        """Begins to load a model that a first request is expected for. Errors are that request's to tell.
 
-    async def _preload(self, model: str) -> None:
-        with contextlib.suppress(errors.HobError):
-            async with self.tenancy.lease(self.resolve(model), _ignore):
-                pass
+        Returns what is set once this process has read of the model what it has to: the rest takes a worker.
+        """
+        known = asyncio.Event()
+        self._tasks.spawn(self._preload(model, known), name="preload")
+        return known
+
+    async def _preload(self, model: str, known: asyncio.Event) -> None:
+        try:
+            with contextlib.suppress(errors.HobError):
+                async with self.tenancy.lease(self.resolve(model), lambda *_: known.set()):
+                    pass
+        finally:
+            known.set()
 
     def reconfigure(self, config: Config) -> None:
         """Takes over the keys that apply without a restart."""

@@ -44,6 +44,11 @@ class Newborn(NamedTuple):
     sock: socket.socket
     bell: socket.socket | None
 
+    def hang_up(self) -> None:
+        self.sock.close()
+        if self.bell is not None:
+            self.bell.close()
+
 
 def runs_here(module: Sequence[str]) -> bool:
     """Whether this system has such a worker: what renders templates beside llama.cpp forks."""

@@ -122,6 +122,8 @@ class PythonSpawner:
         if sys.platform == "win32":
             return WorkerProcess(*windows_spawning.start(self._module, self._sandbox, WORKER_ENVIRONMENT))
         first, self._first = self._first, None
-        if first is not None and first.process.poll() is None:
-            return WorkerProcess(*first)
+        if first is not None:
+            if first.process.poll() is None:
+                return WorkerProcess(*first)
+            first.hang_up()
         return WorkerProcess(*spawning.start(self._module, self._sandbox))
