@@ -54,6 +54,7 @@ class Turns:
         """What a step computes of all that it could: not what keeps a prompt of a better class waiting."""
         best = min((piece.sequence.standing for piece in work if not piece.is_answer), default=None)
         if best is None:
+            self._num_steps_back = 0  # all get on
             return work
         lesser = [piece for piece in work if piece.sequence.standing > best]
         num_lesser = num_tokens(lesser)

@@ -149,6 +149,30 @@ def test_interactive_arrival_takes_the_lane_of_the_last_batch_sequence() -> None
     assert [sequence.num_preemptions for sequence in batch] == [0, 1]
 
 
+def ids_of_step(scheduler: Scheduler) -> list[int]:
+    plan = scheduler.plan()
+    assert plan is not None
+    scheduler.commit(plan, sampled(plan))
+    return [work.sequence.id for work in plan.work]
+
+
+def test_who_stands_back_for_a_long_prompt_gets_on_now_and_then() -> None:
+    scheduler = given_scheduler(context_tokens=80, total_cells=100)
+    scheduler.submit(given_sequence(1, priority=2))
+    step(scheduler)
+    scheduler.submit(given_sequence(2, length=60, priority=0))
+    assert [1 in ids_of_step(scheduler) for _ in range(7)] == [False] * 4 + [True] + [False] * 2
+
+
+def test_who_got_on_since_stands_back_for_the_next_arrival_too() -> None:
+    scheduler = given_scheduler()
+    scheduler.submit(given_sequence(1, priority=2))
+    step(scheduler)
+    for id in range(2, 10):
+        scheduler.submit(given_sequence(id, priority=0, max_tokens=2))
+        assert (ids_of_step(scheduler), ids_of_step(scheduler)) == ([id], [1, id])
+
+
 def test_nobody_makes_way_for_its_own_class() -> None:
     scheduler = given_scheduler(num_lanes=1)
     first = given_sequence(1, priority=0, max_tokens=9)
