@@ -66,6 +66,7 @@ class Loop:
         )
         self._guesswork = Guesswork(drafter, self._scheduler.pace, facts.context_tokens)
         self._threads = Threads(facts.num_threads if facts.computes_on_cpu else 1)
+        self._computed_ns = time.monotonic_ns()  # when the last step ended
         self._keeping = Keeping(engine, self._scheduler.lanes, tray, send)
         self._keep_ms = 0
         self._variant = BASE  # that the engine computes now
@@ -243,11 +244,17 @@ class Loop:
     def _watched(self) -> Iterator[None]:
         """Looks what the threads get of the cores, and computes with fewer or more from then on."""
         began_ns, cpu_ns = time.monotonic_ns(), time.process_time_ns()
+        if self._threads.rest((began_ns - self._computed_ns) // 1000):
+            self._use_threads()
         yield
-        wall_us = (time.monotonic_ns() - began_ns) // 1000
+        self._computed_ns = time.monotonic_ns()
+        wall_us = (self._computed_ns - began_ns) // 1000
         if self._threads.note(wall_us, (time.process_time_ns() - cpu_ns) // 1000):
-            self._engine.use_threads(self._threads.num)
-            self._guesswork.use_threads(self._threads.num)
+            self._use_threads()
+
+    def _use_threads(self) -> None:
+        self._engine.use_threads(self._threads.num)
+        self._guesswork.use_threads(self._threads.num)
 
     def _change_lane(self, change: Change) -> None:
         match change:

@@ -21,6 +21,8 @@ _LACK_CORES, _LACK_SHARE = 0.3, 0.02
 _HARDLY_CORES = 0.15
 # After how long all threads are tried again: at first, and at most. Each try in vain doubles it.
 _FIRST_PATIENCE_US, _LAST_PATIENCE_US = 250_000, 16_000_000
+# After such a pause nobody knows any more who wants the cores.
+_PAUSE_US = 20_000
 
 
 class Threads:
@@ -32,7 +34,8 @@ class Threads:
         self._cpu_us = 0
         self._num_short = 0  # looks in a row that got less than was asked for
         self._is_trying = False
-        self._since_us = 0  # for how long `num` has been what it is
+        self._since_us = 0  # for how long `num` have computed
+        self._rested_us = 0  # for how long nothing was computed since `num` became what it is
         self._patience_us = _FIRST_PATIENCE_US
 
     def note(self, wall_us: int, cpu_us: int) -> bool:
@@ -45,6 +48,20 @@ class Threads:
         self._look(self._cpu_us / self._wall_us)
         self._wall_us = self._cpu_us = 0
         return self.num != before
+
+    def rest(self, idle_us: int) -> bool:
+        """Nothing was computed for so long, and something will be. True if `num` changed.
+
+        Requests of a few steps now and then would hardly ever find out that a neighbour has gone.
+        """
+        if self.num == self.most:
+            return False
+        self._rested_us += idle_us
+        if idle_us < _PAUSE_US or self._since_us + self._rested_us < self._patience_us:
+            return False
+        self._wall_us = self._cpu_us = 0
+        self._set(self.most, is_trying=True)
+        return True
 
     def _look(self, num_cores: float) -> None:
         """Decides after a while in which the threads together got `num_cores`."""
@@ -59,7 +76,7 @@ class Threads:
         self._num_short = 0
         if self.num == self.most:
             self._stay()
-        elif self._since_us >= self._patience_us and self.num - num_cores < _HARDLY_CORES:
+        elif self._since_us + self._rested_us >= self._patience_us and self.num - num_cores < _HARDLY_CORES:
             self._set(self.most, is_trying=True)
 
     def _retreat(self, num_cores: float) -> None:
@@ -76,4 +93,4 @@ class Threads:
     def _set(self, num: int, *, is_trying: bool) -> None:
         self.num = num
         self._is_trying = is_trying
-        self._since_us = self._num_short = 0
+        self._since_us = self._rested_us = self._num_short = 0

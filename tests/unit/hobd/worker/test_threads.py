@@ -79,3 +79,34 @@ def test_thread_that_shares_its_core_wants_no_second_one() -> None:
     threads = Threads(2)
     compute(threads, 0.75, seconds=1)
     assert compute(threads, 0.75, seconds=60) == 0
+
+
+def ask(threads: Threads, num_free: float, *, times: int, idle_us: int = 500_000, num_steps: int = 4) -> int:
+    """Requests of a few steps with pauses between them; how many began with more threads than cores."""
+    num_crowded = 0
+    for _ in range(times):
+        threads.rest(idle_us)
+        num_crowded += threads.num > num_free + 0.5
+        compute(threads, num_free, seconds=num_steps * STEP_US / 1_000_000)
+    return num_crowded
+
+
+def test_who_computes_now_and_then_sees_at_once_that_the_others_have_gone() -> None:
+    threads = Threads(2)
+    compute(threads, 1, seconds=0.2)
+    assert threads.num == 1
+    threads.rest(300_000)
+    assert threads.num == 2
+
+
+def test_trying_in_vain_becomes_rare_for_who_computes_now_and_then() -> None:
+    threads = Threads(2)
+    ask(threads, 1, times=100)
+    assert ask(threads, 1, times=320) < 15  # in 160 seconds
+
+
+def test_pause_between_two_steps_is_no_reason_to_try() -> None:
+    threads = Threads(2)
+    compute(threads, 1, seconds=0.2)
+    for _ in range(100):
+        assert not threads.rest(2_000)
