@@ -30,6 +30,7 @@ NUM_FIRSTS = 60
 NUM_STREAMS = 16
 NUM_TOKENS = 64
 ROUNDS = 5
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 #: One stream: calls back at its first piece, returns when all is said.
 Ask = Callable[[int, Callable[[], None]], Awaitable[None]]
 
@@ -66,24 +67,29 @@ def over_grpc(client: AsyncClient) -> Ask:
 
 
 def over_http(url: str, secret: str) -> Ask:
-    """As little of a client as there can be: a library's own time is not the gateway's."""
+    """As little of a client as there can be: a library's own time is not the gateway's.
+
+    Connections are kept, as libraries and gRPC keep theirs.
+    """
     place = urlsplit(url)
+    kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(num_tokens: int, first: Callable[[], None]) -> None:
         asked = {"prompt": PROMPT, "model": MODEL, "stream": True, "temperature": 0, "n_predict": num_tokens}
         body = json.dumps(asked | {"ignore_eos": True}).encode()
         head = (
             f"POST /completion HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {secret}\r\n"
-            f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
         )
-        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        line = kept.pop() if kept else await asyncio.open_connection(place.hostname, place.port)
+        reader, writer = line
         writer.write(head.encode() + body)
         heard = b""
-        while piece := await reader.read(1 << 16):
+        while not heard.endswith(LAST_CHUNK) and (piece := await reader.read(1 << 16)):
             heard += piece
             if b"data: " in piece:
                 first()
-        writer.close()
+        kept.append(line)
         assert f'"tokens_predicted":{num_tokens}'.encode() in heard, heard[:200]
 
     return ask
