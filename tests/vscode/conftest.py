@@ -45,12 +45,12 @@ def vscode_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningD
 
 
 @contextmanager
-def configured(home: Path, socket: Path) -> Iterator[Host]:
-    """VS Code with a project, asking the daemon of a socket, and completing with the stand-in."""
+def configured(home: Path, socket: Path, *command: str) -> Iterator[Host]:
+    """VS Code with a project, asking the daemon of a socket; what completes is the stand-in, or `command`."""
     told = Host(home, {"PATH": os.environ["PATH"], "HOB_SOCKET": str(socket)})
     for name, text in FILES.items():
         (told.folder / name).write_text(text)
-    told.configure(hob__command=[sys.executable, str(STAND_IN)], hob__startDaemon=False)
+    told.configure(hob__command=command or [sys.executable, str(STAND_IN)], hob__startDaemon=False)
     try:
         yield told.start()
     finally:

@@ -64,16 +64,20 @@ def ask(page: Page) -> FrameLocator:
     return chat(page)
 
 
-def await_ghost_text(page: Page, text: str) -> None:
-    """Asks for it again while the language server is still on its way up."""
+def await_ghost_text(page: Page, text: str = "", *, pause_ms: int = 250) -> str:
+    """All of it, once `text` is in it. Asks again while the language server is still on its way up."""
+    shown = ""
 
     def is_shown() -> bool:
+        nonlocal shown
         page.keyboard.press("Space")
         page.keyboard.press("Backspace")
-        page.wait_for_timeout(250)
-        return text in "".join(page.locator(".ghost-text-decoration").all_inner_texts()).replace("\xa0", " ")
+        page.wait_for_timeout(pause_ms)
+        shown = "".join(page.locator(".ghost-text-decoration").all_inner_texts()).replace("\xa0", " ")
+        return text in shown if text else bool(shown)
 
     await_true(is_shown, f"{text!r} as ghost text", seconds=60)
+    return shown
 
 
 def saved(page: Page, path: Path, text: str) -> None:

@@ -44,8 +44,8 @@ function ofStatus(status: Status, model: string): Glance {
   const mine = model ? ready.find((each) => each.model === model) : ready[0];
   if (loading.length && !mine) return plain(`$(loading~spin) ${loading[0]}`, `hob: ${loading[0]} is loading`, lines);
   if (mine) return plain(`$(flame) ${mine.model}`, `hob: ${mine.model} is in memory${mine.num_running ? " and answering" : ""}`, lines);
-  const name = model || "hob";
-  return plain(`$(circle-outline) ${name}`, `hob: ${model || "no model"} is not in memory`, lines.length ? lines : ["No model is in memory; the first question loads one."]);
+  const spoken = model ? `hob: ${model} is not in memory` : "hob: no model is in memory";
+  return plain(`$(circle-outline) ${model || "hob"}`, spoken, lines.length ? lines : ["No model is in memory; the first question loads one."]);
 }
 
 function line({ model, resident_bytes, num_running, num_queued, degraded }: Status["residents"][number]): string {
