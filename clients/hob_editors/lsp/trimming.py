@@ -15,6 +15,8 @@ _QUOTES = "\"'`"
 _CLOSERS = frozenset(")]}>;,: \t" + _QUOTES)
 _OPENERS = re.compile(r"([({\[:]|=>|->|\b(do|then|else|begin))\s*$")
 _FENCE = re.compile(r"^\s*```[^\n]*\n(.*?)(?:\n?```.*)?$", re.DOTALL)
+# Small models go round in circles. Who means to write the same five times writes numbers, or a ruler.
+_CIRCLE = re.compile(r"(?P<round>.{3,80}?)(?P=round){4,}", re.DOTALL)
 MAX_LINES = 16
 _MOST_ECHOED, _LEAST_ECHOED = 8, 4  # lines, and characters that make them no coincidence
 
@@ -35,7 +37,7 @@ def is_closing(text: str) -> bool:
 
 def trim(answer: str, gap: Gap, *, many_lines: bool) -> Hint:
     """The hint that an answer is; its text is empty if nothing is left of it."""
-    text = without_echo(unfenced(answer).replace("\r\n", "\n"), gap.before)
+    text = without_circle(without_echo(unfenced(answer).replace("\r\n", "\n"), gap.before))
     if not many_lines:
         text = text.split("\n", 1)[0]
     else:
@@ -65,6 +67,19 @@ def without_echo(text: str, before: str) -> str:
         if len(said.strip()) >= _LEAST_ECHOED and text.lstrip().startswith(said):
             return text.lstrip()[len(said) :]
     return text
+
+
+def without_circle(text: str) -> str:
+    """What comes before the model goes round in circles: of equal lines the first, of a line nothing."""
+    found = next((each for each in _CIRCLE.finditer(text) if _has_letter(each["round"])), None)
+    if found is None:
+        return text
+    before, _, _ = text[: found.start()].rpartition("\n")
+    return text[: found.end("round")] if "\n" in found["round"] else before
+
+
+def _has_letter(text: str) -> bool:
+    return any(character.isalpha() for character in text)
 
 
 def overlap_with(text: str, after: str) -> int:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 from hob_editors.lsp.documents import Document, Gap, Place
-from hob_editors.lsp.trimming import first_line, first_word, overlap_with, trim, unopened, wants_many_lines
+from hob_editors.lsp.trimming import (
+    first_line,
+    first_word,
+    overlap_with,
+    trim,
+    unopened,
+    wants_many_lines,
+    without_circle,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,3 +95,23 @@ def test_parts_that_are_accepted_make_up_the_hint(text: str) -> None:
 @pytest.mark.parametrize(("text", "alone"), [("f(x))", ")"), ("[a]}", "}"), ("()", ""), ('a")', '")')])
 def test_closing_that_nothing_opened_is_found(text: str, alone: str) -> None:
     assert unopened(text) == alone
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        ("a, b):\n    return a" + " + b + a" * 9, "a, b):"),
+        ("a):\n" + "    print(a)\n" * 9, "a):\n    print(a)"),
+        ("a" + " + b + a" * 9, ""),
+        ("a, b):\n    return a + b + a + b", "a, b):\n    return a + b + a + b"),
+        ("a=[" + "0, " * 9 + "0]):\n    # " + "-" * 40, "a=[" + "0, " * 9 + "0]):\n    # " + "-" * 40),
+    ],
+    ids=["in a line", "of lines", "at once", "twice", "numbers and rulers"],
+)
+def test_model_that_goes_round_in_circles_is_cut_before(answer: str, kept: str) -> None:
+    assert trim(answer, gap("def f(|"), many_lines=True).text == kept
+
+
+@given(st.text(st.sampled_from("ab (\n"), max_size=400))
+def test_any_text_is_looked_through_soon_and_only_shortened(text: str) -> None:
+    assert text.startswith(without_circle(text))
