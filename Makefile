@@ -1,7 +1,7 @@
 # Every target prepares what it needs; when nothing has changed that takes a moment and no network.
 PYTHON ?= python3
 JOBS ?= auto
-.PHONY: demo test check bench browser fuzz soak prove windows sbom licences wheel deb formula docs proto setup starter embedding format lock vsix editors
+.PHONY: demo test check bench browser fuzz soak prove windows sbom licences wheel deb formula docs proto setup starter embedding format lock vsix clients editors
 
 demo: starter # one answer from a local model, from nothing
 	.venv/bin/hob run --temperature 0 --max-tokens 80 "Why is the sky blue? Answer in one sentence."
@@ -51,6 +51,10 @@ proto: setup # generate the stubs again after editing a .proto
 
 vsix: # the VS Code extension, to build/hob.vsix; needs Node 20 and npm
 	@scripts/vsix
+
+clients: setup # litellm and aider against the gateway; installs them first, into .cache
+	@.venv/bin/python scripts/clients
+	.venv/bin/pytest -m client -rs
 
 editors: starter # the extension in a real VS Code; provisions it first, and needs Chromium
 	@scripts/editors
