@@ -2,7 +2,8 @@
 
 Must need nothing but the standard library, import fast, and decide nothing: who calls says what is granted
 and what it means that there is no such wall. Raise it while the process has one thread: the kernel holds each
-thread, and those it starts later, on its own. Used by hobd.sandbox, hob_gateway and hob_fetch.
+thread, and those it starts later, on its own. Used by hobd.sandbox, hob_gateway, hob_fetch and
+hob_client.agent.
 
 Landlock does not cover stat, chmod, UDP, listening, or Unix sockets with a path: that is for seccomp.
 """
@@ -15,14 +16,16 @@ import struct
 import sys
 from collections.abc import Iterable
 
-WRITE_FILE, READ_FILE, READ_FOLDER = 1 << 1, 1 << 2, 1 << 3
+EXECUTE, WRITE_FILE, READ_FILE, READ_FOLDER = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REMOVE_FILE, MAKE_FILE = 1 << 5, 1 << 8
 TRUNCATE, IOCTL_DEVICE = 1 << 14, 1 << 15
 #: To read files below a folder, and to list it.
 READ = READ_FILE | READ_FOLDER
 #: To make, change and remove plain files below a folder; no links, no programs.
 KEEP_FILES = READ | WRITE_FILE | REMOVE_FILE | MAKE_FILE | TRUNCATE
-_FOR_FILES = READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEVICE | 1  # 1: execute, which nothing here grants
+#: Whatever can be done with files.
+ALL = (1 << 16) - 1
+_FOR_FILES = EXECUTE | READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEVICE
 
 #: Rights over files that each version of Landlock knows. What it knows is forbidden unless a rule grants it.
 _FILE_RIGHTS = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from hob import landlock
 from hob_client.agent.consent import Gate, Question, Reply, Word
 from hob_client.agent.journal import Journal
 from hob_client.agent.mcp_servers import MOST_DESCRIPTION, Servers, named
@@ -20,6 +24,14 @@ from hob_client.errors import InvalidRequest, NotPermitted
 
 from tests.daemon import await_true, has_ended
 
+CACHE = Path(__file__).resolve().parents[2] / ".cache"  # no place for temporary files, to who is kept inside
+NO_LANDLOCK = """
+import sys
+from hob import landlock
+from hob_client.agent import confined
+landlock.version = lambda: 0
+confined.main(sys.argv[1:])
+"""
 SERVER = """
 import os
 from mcp.server import MCPServer
@@ -42,9 +54,10 @@ server.run()
 
 
 async def run(
-    command: str, folder: Path, *, seconds: int = 60, has_network: bool = True
+    command: str, folder: Path, *, seconds: int = 60, has_network: bool = True, below: Path | None = None
 ) -> tuple[str, int | None]:
-    return await run_here(command_line(command, seconds, has_network=has_network), folder, seconds)
+    line = command_line(command, seconds, has_network=has_network, writes_below=below)
+    return await run_here(line, folder, seconds)
 
 
 def test_command_tells_its_output_and_status(tmp_path: Path) -> None:
@@ -71,6 +84,41 @@ def test_command_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path
         asyncio.run(run("sleep 987 & echo $! > child; sleep 987", tmp_path, seconds=1))
     child = int((tmp_path / "child").read_text())
     await_true(lambda: has_ended(child), "what it started has ended")
+
+
+@pytest.fixture
+def project() -> Iterator[Path]:
+    """A folder that is no temporary one, beside something precious."""
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="beside-") as beside:
+        (Path(beside) / "precious").write_text("kept\n")
+        (Path(beside) / "project").mkdir()
+        yield Path(beside) / "project"
+
+
+@pytest.mark.skipif(not landlock.version(), reason="no Landlock here")
+@pytest.mark.parametrize("has_network", [True, False], ids=["with a network", "without"])
+def test_command_changes_the_working_directory_and_nothing_beside_it(
+    project: Path, has_network: bool
+) -> None:
+    attempts = "echo a > made; mkdir sub; mv made sub/; echo b > ../new; rm -f ../precious; cat ../precious"
+    output, _ = asyncio.run(run(attempts, project, has_network=has_network, below=project))
+    assert output.endswith("kept\n") and output.count("Permission denied") == 2
+    assert sorted(path.name for path in project.parent.iterdir()) == ["precious", "project"]
+    assert (project / "sub/made").read_text() == "a\n"
+
+
+@pytest.mark.skipif(not landlock.version(), reason="no Landlock here")
+def test_command_reaches_temporary_files_and_devices_and_no_other_process(project: Path) -> None:
+    attempts = f"echo x > /dev/null && rm $(mktemp) && echo yes; kill -0 {os.getpid()} || echo no"
+    output, _ = asyncio.run(run(attempts, project, below=project))
+    assert output.startswith("yes\n") and (output.endswith("no\n") or landlock.version() < 6)
+
+
+def test_command_that_cannot_be_kept_inside_is_not_run(project: Path) -> None:
+    line = command_line("echo ran", 5, has_network=True, writes_below=project)
+    line[1:4] = ["-c", NO_LANDLOCK]
+    output, status = asyncio.run(run_here(line, project, 60))
+    assert "ran" not in output.splitlines() and 'shell_writes = "anywhere"' in output and status == 125
 
 
 def test_output_is_bounded(tmp_path: Path) -> None:

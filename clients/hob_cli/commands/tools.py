@@ -48,6 +48,7 @@ def command(connection: Connection, example: bool) -> None:
     print(f"record   {told['record']} (names, decisions and sizes; no text)")
     print(f"limits   {', '.join(f'{name} {value}' for name, value in told['limits'].items())}")
     print(f"network  {told['network']}")
+    print(f"writes   commands {told['writes']}")
 
 
 def _told(connection: Connection, policy: Policy) -> dict[str, Any]:
@@ -65,6 +66,9 @@ def _told(connection: Connection, policy: Policy) -> dict[str, Any]:
             "shell_seconds": policy.shell_seconds,
         },
         "network": _network(connection),
+        "writes": "change whatever you may"
+        if policy.shell_writes_anywhere
+        else "change the working directory and temporary files alone",
     }
 
 

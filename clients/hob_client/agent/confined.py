@@ -11,6 +11,8 @@ import os
 import sys
 from typing import NoReturn
 
+from hob import landlock
+
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_NO_NEW_PRIVS = 38
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
@@ -19,10 +21,10 @@ _MOST_FILE_BYTES = 1 << 30
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """`[--no-network] [--seconds N] COMMAND`."""
-    has_network = "--no-network" not in arguments
-    seconds = int(arguments[arguments.index("--seconds") + 1]) if "--seconds" in arguments else 0
-    _limit(seconds)
+    """`[--no-network] [--seconds N] [--writes-below FOLDER] COMMAND`."""
+    has_network = "--no-network" not in arguments[:-1]
+    seconds, folder = _value(arguments, "--seconds"), _value(arguments, "--writes-below")
+    _limit(int(seconds or 0))
     if sys.platform.startswith("linux"):
         libc = ctypes.CDLL(None, use_errno=True)
         if not has_network:
@@ -30,7 +32,14 @@ def main(arguments: list[str]) -> NoReturn:
         _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "gain no rights")
     elif not has_network:
         _refuse("this system cannot keep a command from networks; allow [tools] network to run it with them")
+    if folder is not None:
+        _keep_writes(folder, has_network=has_network)
     os.execve("/bin/sh", ["sh", "-c", arguments[-1]], environment())
+
+
+def _value(arguments: list[str], option: str) -> str | None:
+    before = arguments[:-1]  # the command may say anything
+    return before[before.index(option) + 1] if option in before else None
 
 
 def environment() -> dict[str, str]:
@@ -52,6 +61,21 @@ def _leave_networks(libc: ctypes.CDLL) -> None:
                 file.write(text)
         except OSError as error:
             _refuse(f"the command cannot leave all networks ({name}: {error.strerror})")
+
+
+def _keep_writes(folder: str, *, has_network: bool) -> None:
+    """Nothing is changed but what is below the folder, and temporary files."""
+    changed = [folder, "/dev", "/tmp", "/var/tmp", os.environ.get("TMPDIR") or "/tmp"]
+    rules = [("/", landlock.READ | landlock.EXECUTE), *((path, landlock.ALL) for path in changed)]
+    try:
+        landlock.restrict(rules, dials=has_network)
+    except NotImplementedError:
+        _refuse(
+            "this system cannot keep what a command writes in the working directory; "
+            'set [tools] shell_writes = "anywhere" to accept that'
+        )
+    except OSError as error:
+        _refuse(f"what the command writes cannot be kept in the working directory ({error.strerror})")
 
 
 def _limit(seconds: int) -> None:

@@ -53,6 +53,7 @@ class Policy:
     network: Rule
     limits: Limits = field(default_factory=Limits)
     shell_seconds: int = 60
+    shell_writes_anywhere: bool = False  # else in the working directory and temporary files alone
     exclude: tuple[str, ...] = ()
     servers: Mapping[str, Server] = field(default_factory=dict)
     path: str = ""  # the file; empty if there is none
@@ -80,6 +81,7 @@ _LIMITS = {
     "turn_characters": ("turn_characters", 200, 10_000_000),
 }
 _SHELL_SECONDS = (1, 3600)
+_SHELL_WRITES = ("folder", "anywhere")
 _SERVER_KEYS = frozenset({"command", "args", "environment", "network", "tools", "permission"})
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -90,7 +92,10 @@ def parse_policy(table: Mapping[str, Any], path: str = "") -> Policy:
     """Raises InvalidRequest, with the place in the file and what may be there."""
     _known(table, {"tools", "limits", "exclude", "mcp"}, "the policy", path)
     tools = _table(table, "tools", path)
-    _known(tools, _DEFAULTS, "[tools]", path)
+    _known(tools, {*_DEFAULTS, "shell_writes"}, "[tools]", path)
+    writes = tools.get("shell_writes", "folder")
+    if writes not in _SHELL_WRITES:
+        raise InvalidRequest(f'[tools] shell_writes in {path} must be "folder" or "anywhere"')
     limits, seconds = _limits(_table(table, "limits", path), path)
     exclude = _table(table, "exclude", path)
     _known(exclude, {"patterns"}, "[exclude]", path)
@@ -98,6 +103,7 @@ def parse_policy(table: Mapping[str, Any], path: str = "") -> Policy:
         **{name: _rule(tools, name, path) for name in _DEFAULTS},
         limits=limits,
         shell_seconds=seconds,
+        shell_writes_anywhere=writes == "anywhere",
         exclude=_texts(exclude, "patterns", "[exclude]", path, MOST_PATTERNS),
         servers=_servers(_table(table, "mcp", path), path),
         path=path,

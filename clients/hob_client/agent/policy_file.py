@@ -25,7 +25,8 @@ EXAMPLE = """\
 [tools]
 read = "once"     # list, read and search files in the working directory
 write = "ask"     # change files in it
-shell = "deny"    # run commands, with your rights
+shell = "deny"    # run commands, with your rights but for what follows
+shell_writes = "folder"  # commands change files in the working directory, and temporary ones; or "anywhere"
 network = "deny"  # servers that use a network, and commands that may; never while hob is offline
 
 [limits]

@@ -24,7 +24,7 @@ from hob_client.errors import HobError
 SHELL = Spec(
     name="run_command",
     kind=Kind.SHELL,
-    description="Run a shell command in the working directory. It cannot ask questions.",
+    description="Run a shell command in the working directory, where it may write. It cannot ask questions.",
     parameters={
         "type": "object",
         "properties": {"command": {"type": "string", "minLength": 1, "maxLength": 8000}},
@@ -62,7 +62,12 @@ class ShellTool:
 
         async def do() -> str:
             seconds = self._policy.shell_seconds
-            line = command_line(command, seconds, has_network=await self._may_use_network())
+            line = command_line(
+                command,
+                seconds,
+                has_network=await self._may_use_network(),
+                writes_below=None if self._policy.shell_writes_anywhere else self._folder,
+            )
             output, status = await self._run(line, self._folder, seconds)
             return f"{output.rstrip()}\n[exit status {'unknown' if status is None else status}]".lstrip()
 
@@ -79,10 +84,14 @@ class ShellTool:
         return True
 
 
-def command_line(command: str, seconds: int, *, has_network: bool) -> list[str]:
+def command_line(
+    command: str, seconds: int, *, has_network: bool, writes_below: Path | None = None
+) -> list[str]:
+    """`writes_below`: the folder that it may change, beside temporary files; None: whatever the user may."""
     network = [] if has_network else ["--no-network"]
+    writes = [] if writes_below is None else ["--writes-below", str(writes_below)]
     python = [sys.executable, "-I", "-m", "hob_client.agent.confined"]
-    return [*python, *network, "--seconds", str(seconds), command]
+    return [*python, *network, "--seconds", str(seconds), *writes, command]
 
 
 async def run_here(line: list[str], folder: Path, seconds: int) -> tuple[str, int | None]:

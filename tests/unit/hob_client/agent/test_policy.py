@@ -27,6 +27,7 @@ def test_nothing_said_is_strict() -> None:
 def test_example_says_what_holds_without_it() -> None:
     said, unsaid = parse_policy(tomllib.loads(EXAMPLE)), parse_policy({})
     assert (said.limits, said.shell_seconds, said.exclude) == (unsaid.limits, unsaid.shell_seconds, ())
+    assert not said.shell_writes_anywhere and not unsaid.shell_writes_anywhere
     for kind in (Kind.READ, Kind.WRITE, Kind.SHELL):
         assert said.rule(kind).permission is unsaid.rule(kind).permission
 
@@ -62,6 +63,7 @@ def test_network_never_makes_a_server_more_than_it_is() -> None:
         ({"limits": {"steps": 1}}, r"\[limits\] steps .* from 2 to 200"),
         ({"limits": {"steps": True}}, "from 2 to 200"),
         ({"limits": {"shell_seconds": 0}}, "from 1 to 3600"),
+        ({"tools": {"shell_writes": "home"}}, 'shell_writes .* "folder" or "anywhere"'),
         ({"exclude": {"patterns": "x"}}, "list of at most 256 texts"),
         ({"mcp": {"A b": {"command": "x"}}}, "whose name is not like"),
         ({"mcp": {"a": {}}}, r"\[mcp.a\] command"),
