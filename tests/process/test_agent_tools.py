@@ -46,6 +46,10 @@ def die() -> str:
     os._exit(1)
 
 @server.tool()
+def network() -> str:
+    return os.readlink("/proc/self/ns/net")
+
+@server.tool()
 def other() -> str:
     return ""
 
@@ -190,6 +194,23 @@ def test_switch_is_asked_when_a_server_starts_and_before_each_call(tmp_path: Pat
     bench.times_online = 2  # the start and one call
     told = asyncio.run(use(bench, ("shout", {"text": "a"}), ("shout", {"text": "b"})))
     assert told[0] == "A" and "which may use a network, is off" in told[1]
+
+
+@pytest.mark.parametrize("has_network", [True, False], ids=["uses one", "uses none"])
+def test_server_that_uses_no_network_has_none(tmp_path: Path, has_network: bool) -> None:
+    bench = Bench(tmp_path, rules={"network": "ask"}, network=has_network)
+    bench.times_online = 2
+    (told,) = asyncio.run(use(bench, ("network", {})))
+    assert (told == os.readlink("/proc/self/ns/net")) is has_network and told.startswith("net:")
+
+
+def test_server_that_cannot_be_kept_from_networks_is_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = ["sh", "-c", "echo 'hob: it cannot be made to leave all networks; nothing was run' >&2; exit 125"]
+    monkeypatch.setattr("hob_client.agent.mcp_servers.without_network", lambda argv: fails)
+    with pytest.raises(NotPermitted, match=r"leave all networks; .* say network = true in \[mcp.notes\]"):
+        asyncio.run(use(Bench(tmp_path)))
 
 
 @pytest.mark.parametrize("command", ["/nowhere/program", "false"])

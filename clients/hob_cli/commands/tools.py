@@ -90,7 +90,7 @@ def _servers(policy: Policy) -> list[dict[str, Any]]:
     rows = []
     for server in policy.servers.values():
         rule = policy.rule(Kind.MCP, server.name)
-        reach = "may use a network" if server.uses_network else "uses no network"
+        reach = "may use a network" if server.uses_network else "has no network"
         rows.append(
             {"name": f"mcp.{server.name}", "covers": [reach], "may": rule.permission, "because": rule.source}
         )

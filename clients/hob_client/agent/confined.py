@@ -21,25 +21,35 @@ _MOST_FILE_BYTES = 1 << 30
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """`[--no-network] [--seconds N] [--writes-below FOLDER] COMMAND`."""
-    has_network = "--no-network" not in arguments[:-1]
-    seconds, folder = _value(arguments, "--seconds"), _value(arguments, "--writes-below")
-    _limit(int(seconds or 0))
+    """`[--no-network] [--seconds N] [--writes-below FOLDER] -- COMMAND`, which a shell runs, or
+    `... --program -- NAME [ARGUMENT ...]`, with the environment as it is."""
+    end = arguments.index("--")
+    options, rest = arguments[:end], arguments[end + 1 :]
+    has_network = "--no-network" not in options
+    _limit(int(_value(options, "--seconds") or 0))
     if sys.platform.startswith("linux"):
         libc = ctypes.CDLL(None, use_errno=True)
         if not has_network:
             _leave_networks(libc)
         _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "gain no rights")
     elif not has_network:
-        _refuse("this system cannot keep a command from networks; allow [tools] network to run it with them")
-    if folder is not None:
+        _refuse("this system cannot keep a program from networks; allow it one in the policy for tools")
+    if (folder := _value(options, "--writes-below")) is not None:
         _keep_writes(folder, has_network=has_network)
-    os.execve("/bin/sh", ["sh", "-c", arguments[-1]], environment())
+    if "--program" in options:
+        _become(rest)
+    os.execve("/bin/sh", ["sh", "-c", rest[0]], environment())
 
 
-def _value(arguments: list[str], option: str) -> str | None:
-    before = arguments[:-1]  # the command may say anything
-    return before[before.index(option) + 1] if option in before else None
+def _become(argv: list[str]) -> NoReturn:
+    try:
+        os.execvp(argv[0], argv)
+    except OSError as error:
+        _refuse(f"{argv[0]} cannot be started ({error.strerror})")
+
+
+def _value(options: list[str], name: str) -> str | None:
+    return options[options.index(name) + 1] if name in options else None
 
 
 def environment() -> dict[str, str]:

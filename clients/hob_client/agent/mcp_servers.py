@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hob_client.agent.policy import Permission, Policy, Server
+from hob_client.agent.shell import without_network
 from hob_client.agent.toolbox import Toolbox
 from hob_client.agent.values import Action, Kind, Spec, ToolFault
 from hob_client.errors import HobError, InvalidRequest, NotPermitted, NotSupported
@@ -112,9 +113,10 @@ class _Running:
             from mcp import ClientSession, StdioServerParameters
             from mcp.client.stdio import stdio_client
 
+            command, *args = await self._command_line()
             parameters = StdioServerParameters(
-                command=self._server.command,
-                args=list(self._server.args),
+                command=command,
+                args=args,
                 env={name: os.environ[name] for name in self._server.environment if name in os.environ},
                 cwd=self._folder,
             )
@@ -136,6 +138,22 @@ class _Running:
                 ready.set_exception(_innermost(error))
         finally:
             self._session = None
+
+    async def _command_line(self) -> list[str]:
+        """As the policy has it, without a network if it uses none; NotPermitted where that cannot be."""
+        named = [self._server.command, *self._server.args]
+        if self._server.uses_network:
+            return named
+        pipe = asyncio.subprocess.PIPE
+        trial = await asyncio.create_subprocess_exec(*without_network(["true"]), stderr=pipe)
+        _, said = await trial.communicate()
+        if trial.returncode:
+            why = said.decode(errors="replace").strip().removeprefix("hob: ")
+            raise NotPermitted(
+                f"the MCP server {self._server.name} cannot be kept from networks ({why}); "
+                f"say network = true in [mcp.{self._server.name}] if it may use one"
+            )
+        return without_network(named)
 
     def _spec(self, tool: Any) -> Spec | None:
         """As it may be offered; None for what may not, or has no name that hob can have."""

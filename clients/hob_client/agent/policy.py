@@ -40,7 +40,7 @@ class Server:
     command: str
     args: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
-    uses_network: bool = True  # who does not say is not believed to stay at home
+    uses_network: bool = True  # else it is started without one
     tools: tuple[str, ...] = ()  # of its tools; none named: all
     permission: Permission = Permission.ASK
 

@@ -45,7 +45,7 @@ patterns = []  # as in .gitignore; beside .gitignore, .hobignore and what usuall
 # command = "notes-server"
 # args = ["--read-only"]
 # environment = []     # names of variables that it gets
-# network = false      # true: it may use one, which [tools] network must allow too
+# network = false      # it has none; true: it may use one, which [tools] network must allow too
 # tools = []           # those of its tools that may be called; none named: all
 # permission = "ask"
 """

@@ -32,6 +32,7 @@ SHELL = Spec(
         "additionalProperties": False,
     },
 )
+CONFINED = (sys.executable, "-I", "-m", "hob_client.agent.confined")
 _MOST_OUTPUT_BYTES = 256 << 10
 
 #: Runs a command line in a folder for so many seconds, and returns its output and exit status.
@@ -90,8 +91,12 @@ def command_line(
     """`writes_below`: the folder that it may change, beside temporary files; None: whatever the user may."""
     network = [] if has_network else ["--no-network"]
     writes = [] if writes_below is None else ["--writes-below", str(writes_below)]
-    python = [sys.executable, "-I", "-m", "hob_client.agent.confined"]
-    return [*python, *network, "--seconds", str(seconds), *writes, command]
+    return [*CONFINED, *network, "--seconds", str(seconds), *writes, "--", command]
+
+
+def without_network(argv: list[str]) -> list[str]:
+    """The same program, with a network of its own in which there is nothing."""
+    return [*CONFINED, "--no-network", "--program", "--", *argv]
 
 
 async def run_here(line: list[str], folder: Path, seconds: int) -> tuple[str, int | None]:
