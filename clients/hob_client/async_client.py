@@ -8,24 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from hob.v1 import daemon_pb2, inference_pb2, models_pb2
 
 from hob_client.async_calls import AsyncCalls
-from hob_client.door_calls import AsyncDoorCalls
 from hob_client.events import Answer, AnswerBuilder, Event, Progress
-from hob_client.models import (
-    EngineSettings,
-    Model,
-    ModelDetails,
-    Plan,
-    Released,
-    Resident,
-    Tunings,
-    Unloaded,
-    Verified,
-)
 from hob_client.parameters import Options, Parameters
 from hob_client.reading import read, read_details
 from hob_client.requests import (
@@ -38,10 +26,24 @@ from hob_client.requests import (
     token_ids,
     tune_request,
 )
-from hob_client.states import Attestation, Drained, Forgotten, Happening, Privacy, Status, Wires
 from hob_client.texts import EmbeddingsBuilder, EmbedOptions, embed_request, infill_request, rerank_request
 from hob_client.tools import Talk
 from hob_client.values import Embedding, Embeddings, Ranking, Receipt, RenderedPrompt
+
+if TYPE_CHECKING:  # who asks a question waits for no class that its answer does not need
+    from hob_client.door_calls import AsyncDoorCalls
+    from hob_client.models import (
+        EngineSettings,
+        Model,
+        ModelDetails,
+        Plan,
+        Released,
+        Resident,
+        Tunings,
+        Unloaded,
+        Verified,
+    )
+    from hob_client.states import Attestation, Drained, Forgotten, Happening, Privacy, Status, Wires
 
 
 class AsyncClient(AsyncCalls):
@@ -248,6 +250,8 @@ class AsyncClient(AsyncCalls):
     @property
     def doors(self) -> AsyncDoorCalls:
         """Who may ask what through which socket; for the owner's door alone."""
+        from hob_client.door_calls import AsyncDoorCalls
+
         return AsyncDoorCalls(self._call)
 
     async def attest(self) -> Attestation:

@@ -9,63 +9,68 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from hob_client import doors, models, states, values
-from hob_client.events import Delta, Done, Event, Progress, Started, ToolCallDelta, Warning
+from hob_client.events import Delta, Done, Event, Started, ToolCallDelta, Warning
 
-_VALUES: dict[str, type[Any]] = {
-    "Receipt": values.Receipt,
-    "AppliedLora": values.AppliedLora,
-    "AnswerEnd": values.AnswerEnd,
-    "TokenLogprob": values.TokenLogprob,
-    "Model": models.Model,
-    "Adapter": models.Adapter,
-    "EngineSettings": models.EngineSettings,
-    "Tuning": models.Tuning,
-    "TuneModelResponse": models.Tunings,
-    "MemoryLine": models.MemoryLine,
-    "Resident": models.Resident,
-    "Device": models.Device,
-    "Plan": models.Plan,
-    "Facts": models.Facts,
-    "Verified": models.Verified,
-    "Admission": models.Admission,
-    "Finding": models.Finding,
-    "ReleaseModelResponse": models.Released,
-    "Embedding": values.Embedding,
-    "RankedDocument": values.RankedDocument,
-    "RerankResponse": values.Ranking,
-    "ForgetCacheResponse": states.Forgotten,
-    "PoolUse": states.PoolUse,
-    "UnloadModelResponse": models.Unloaded,
-    "Door": states.Door,
-    "DoorTerms": doors.DoorTerms,
-    "DoorSettings": doors.DoorSettings,
-    "OpenDoor": doors.OpenDoor,
-    "UserTerms": doors.UserTerms,
-    "AddDoorResponse": doors.AddedDoor,
-    "RemoveDoorResponse": doors.RemovedDoor,
-    "TestDoorResponse": doors.DoorVerdict,
-    "ReloadConfigResponse": doors.Reloaded,
-    "ClassLoad": states.ClassLoad,
-    "MemoryPressure": states.MemoryPressure,
-    "Memory": states.Memory,
-    "Waiting": states.Waiting,
-    "Trip": states.Trip,
-    "GetStatusResponse": states.Status,
-    "WatchEventsResponse": states.Happening,
-    "Evidence": states.Evidence,
-    "AttestResponse": states.Attestation,
-    "Wire": states.Wire,
-    "GetWiresResponse": states.Wires,
-    "DataPlace": states.DataPlace,
-    "GetPrivacyResponse": states.Privacy,
-    "DrainResponse": states.Drained,
-    "ApplyTemplateResponse": values.RenderedPrompt,
-    "Progress": Progress,
+if TYPE_CHECKING:
+    from hob_client import models
+
+#: Which class a message becomes, and where that is: only those that come are imported, and made.
+_VALUES = {
+    "Receipt": "values.Receipt",
+    "AppliedLora": "values.AppliedLora",
+    "AnswerEnd": "values.AnswerEnd",
+    "TokenLogprob": "values.TokenLogprob",
+    "Model": "models.Model",
+    "Adapter": "models.Adapter",
+    "EngineSettings": "models.EngineSettings",
+    "Tuning": "models.Tuning",
+    "TuneModelResponse": "models.Tunings",
+    "MemoryLine": "models.MemoryLine",
+    "Resident": "models.Resident",
+    "Device": "models.Device",
+    "Plan": "models.Plan",
+    "Facts": "models.Facts",
+    "Verified": "models.Verified",
+    "Admission": "models.Admission",
+    "Finding": "models.Finding",
+    "ReleaseModelResponse": "models.Released",
+    "Embedding": "values.Embedding",
+    "RankedDocument": "values.RankedDocument",
+    "RerankResponse": "values.Ranking",
+    "ForgetCacheResponse": "states.Forgotten",
+    "PoolUse": "states.PoolUse",
+    "UnloadModelResponse": "models.Unloaded",
+    "Door": "states.Door",
+    "DoorTerms": "doors.DoorTerms",
+    "DoorSettings": "doors.DoorSettings",
+    "OpenDoor": "doors.OpenDoor",
+    "UserTerms": "doors.UserTerms",
+    "AddDoorResponse": "doors.AddedDoor",
+    "RemoveDoorResponse": "doors.RemovedDoor",
+    "TestDoorResponse": "doors.DoorVerdict",
+    "ReloadConfigResponse": "doors.Reloaded",
+    "ClassLoad": "states.ClassLoad",
+    "MemoryPressure": "states.MemoryPressure",
+    "Memory": "states.Memory",
+    "Waiting": "states.Waiting",
+    "Trip": "states.Trip",
+    "GetStatusResponse": "states.Status",
+    "WatchEventsResponse": "states.Happening",
+    "Evidence": "states.Evidence",
+    "AttestResponse": "states.Attestation",
+    "Wire": "states.Wire",
+    "GetWiresResponse": "states.Wires",
+    "DataPlace": "states.DataPlace",
+    "GetPrivacyResponse": "states.Privacy",
+    "DrainResponse": "states.Drained",
+    "ApplyTemplateResponse": "values.RenderedPrompt",
+    "Progress": "events.Progress",
 }
 
 
@@ -78,13 +83,23 @@ def read_event(message: Any) -> Event | None:
 
 def read(message: Any) -> Any:
     """The value of the same shape as a message, field by field."""
-    value_type = _VALUES[message.DESCRIPTOR.name]
+    value_type = value_of(message.DESCRIPTOR.name)
     by_name = message.DESCRIPTOR.fields_by_name
     return value_type(**{f.name: _field(message, by_name[f.name]) for f in fields(value_type)})
 
 
+@cache
+def value_of(name: str) -> type[Any]:
+    """The class of a message of the contract. Raises KeyError."""
+    module, _, its_name = _VALUES[name].partition(".")
+    found: type[Any] = getattr(import_module(f"hob_client.{module}"), its_name)
+    return found
+
+
 def read_details(message: Any) -> models.ModelDetails:
     """By hand: what is not set is absent, not empty."""
+    from hob_client import models
+
     return models.ModelDetails(
         model=read(message.model),
         resident=read(message.resident) if message.HasField("resident") else None,

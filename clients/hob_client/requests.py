@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from hob.v1 import inference_pb2 as pb
 from hob.v1 import models_pb2
 
 from hob_client.errors import InvalidRequest
-from hob_client.models import EngineSettings
 from hob_client.parameters import Parameters, build_parts
 from hob_client.tools import Talk, build_calls, build_talk
 from hob_client.values import Media, ToolCall
+
+if TYPE_CHECKING:
+    from hob_client.models import EngineSettings
 
 
 class Message(TypedDict):

@@ -19,13 +19,13 @@ def message_type(name: str) -> Any:
 
 @pytest.mark.parametrize("name", sorted(reading._VALUES))
 def test_value_has_exactly_the_fields_of_its_message(name: str) -> None:
-    ours = {field.name for field in fields(reading._VALUES[name])}
+    ours = {field.name for field in fields(reading.value_of(name))}
     assert ours == set(message_type(name).DESCRIPTOR.fields_by_name)
 
 
 @pytest.mark.parametrize("name", sorted(reading._VALUES))
 def test_empty_message_can_be_read(name: str) -> None:
-    assert type(reading.read(message_type(name)())) is reading._VALUES[name]
+    assert type(reading.read(message_type(name)())) is reading.value_of(name)
 
 
 def read_event(**kind: Any) -> events.Event | None:
