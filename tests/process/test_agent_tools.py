@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +22,11 @@ from hob_client.errors import InvalidRequest, NotPermitted
 
 from tests.daemon import await_true, has_ended
 
-CACHE = Path(__file__).resolve().parents[2] / ".cache"  # no place for temporary files, to who is kept inside
-NO_LANDLOCK = """
+CONFINED = """
 import sys
 from hob import landlock
 from hob_client.agent import confined
-landlock.version = lambda: 0
+{}
 confined.main(sys.argv[1:])
 """
 SERVER = """
@@ -91,21 +88,31 @@ def test_command_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path
 
 
 @pytest.fixture
-def project() -> Iterator[Path]:
-    """A folder that is no temporary one, beside something precious."""
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="beside-") as beside:
-        (Path(beside) / "precious").write_text("kept\n")
-        (Path(beside) / "project").mkdir()
-        yield Path(beside) / "project"
+def project(tmp_path: Path) -> Path:
+    """A folder beside something precious."""
+    (tmp_path / "precious").write_text("kept\n")
+    (tmp_path / "project").mkdir()
+    return tmp_path / "project"
+
+
+async def run_changed(
+    change: str, command: str, project: Path, *, has_network: bool
+) -> tuple[str, int | None]:
+    """As `run`, with a line of Python that changes something before."""
+    line = command_line(command, 60, has_network=has_network, writes_below=project)
+    line[1:4] = ["-c", CONFINED.format(change)]
+    return await run_here(line, project, 60)
 
 
 @pytest.mark.skipif(not landlock.version(), reason="no Landlock here")
 @pytest.mark.parametrize("has_network", [True, False], ids=["with a network", "without"])
 def test_command_changes_the_working_directory_and_nothing_beside_it(
-    project: Path, has_network: bool
+    project: Path, has_network: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("TMPDIR", raising=False)
     attempts = "echo a > made; mkdir sub; mv made sub/; echo b > ../new; rm -f ../precious; cat ../precious"
-    output, _ = asyncio.run(run(attempts, project, has_network=has_network, below=project))
+    no_tmp = "confined.SHARED = ('/dev',)"  # where the tests' own folders are
+    output, _ = asyncio.run(run_changed(no_tmp, attempts, project, has_network=has_network))
     assert output.endswith("kept\n") and output.count("Permission denied") == 2
     assert sorted(path.name for path in project.parent.iterdir()) == ["precious", "project"]
     assert (project / "sub/made").read_text() == "a\n"
@@ -119,9 +126,8 @@ def test_command_reaches_temporary_files_and_devices_and_no_other_process(projec
 
 
 def test_command_that_cannot_be_kept_inside_is_not_run(project: Path) -> None:
-    line = command_line("echo ran", 5, has_network=True, writes_below=project)
-    line[1:4] = ["-c", NO_LANDLOCK]
-    output, status = asyncio.run(run_here(line, project, 60))
+    none = "landlock.version = lambda: 0"
+    output, status = asyncio.run(run_changed(none, "echo ran", project, has_network=True))
     assert "ran" not in output.splitlines() and 'shell_writes = "anywhere"' in output and status == 125
 
 

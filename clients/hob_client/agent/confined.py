@@ -17,6 +17,8 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_NO_NEW_PRIVS = 38
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 CANNOT = 125  # what `env` and `timeout` exit with when it is they who failed
+#: What programs change wherever they work: devices, and temporary files.
+SHARED = ("/dev", "/tmp", "/var/tmp")
 _MOST_FILE_BYTES = 1 << 30
 
 
@@ -75,7 +77,7 @@ def _leave_networks(libc: ctypes.CDLL) -> None:
 
 def _keep_writes(folder: str, *, has_network: bool) -> None:
     """Nothing is changed but what is below the folder, and temporary files."""
-    changed = [folder, "/dev", "/tmp", "/var/tmp", os.environ.get("TMPDIR") or "/tmp"]
+    changed = [folder, *SHARED, *filter(None, [os.environ.get("TMPDIR")])]
     rules = [("/", landlock.READ | landlock.EXECUTE), *((path, landlock.ALL) for path in changed)]
     try:
         landlock.restrict(rules, dials=has_network)
