@@ -141,9 +141,15 @@ class Daemon:
             self._ending.set()
 
     async def _keep_spare(self, broker: Broker) -> None:
-        """Starts the next model's worker in quiet moments, if the configuration says so."""
+        """Starts the next model's worker in quiet moments, if the configuration says so.
+
+        If not, the one that was started for a model asked for at the start does not wait for another.
+        """
         if self._config.engine.spare_worker and self._spawner.runs_here:
             await broker.loading.spare.keep(lambda: _quiet(broker))
+        else:
+            await _quiet(broker)
+            self._spawner.let_go()
 
     def _broker(self) -> Broker:
         state, security = address.state_dir(), self._config.security

@@ -115,6 +115,14 @@ class PythonSpawner:
         """Whether this system has such workers."""
         return runs_here(self._module)
 
+    def let_go(self) -> None:
+        """Ends the first one if nobody asked for it."""
+        first, self._first = self._first, None
+        if first is not None:
+            unwanted = WorkerProcess(*first)
+            unwanted.kill()
+            unwanted.hang_up()
+
     def spawn(self) -> WorkerProcess:
         """Raises NotSupported."""
         if not self.runs_here:
