@@ -131,7 +131,7 @@ def test_times_of_a_resumed_answer_add_up(slow: RunningDaemon) -> None:
         began = time.monotonic()
         receipt = list_and_kill(client, "x")[-1].done
         took_ms = (time.monotonic() - began) * 1000
-    assert 0 <= took_ms - (receipt.queue_ms + receipt.prefill_ms + receipt.decode_ms) < 1000
+    assert 0 <= took_ms - (receipt.queue_ms + receipt.prefill_ms + receipt.decode_ms) < 150
     assert receipt.queue_ms > 50 and receipt.decode_ms > 50 * 20
 
 
