@@ -111,7 +111,7 @@ def test_command_changes_the_working_directory_and_nothing_beside_it(
 ) -> None:
     monkeypatch.delenv("TMPDIR", raising=False)
     attempts = "echo a > made; mkdir sub; mv made sub/; echo b > ../new; rm -f ../precious; cat ../precious"
-    no_tmp = "confined.SHARED = ('/dev',)"  # where the tests' own folders are
+    no_tmp = "confined.SHARED = ()"  # where the tests' own folders are
     output, _ = asyncio.run(run_changed(no_tmp, attempts, project, has_network=has_network))
     assert output.endswith("kept\n") and output.count("Permission denied") == 2
     assert sorted(path.name for path in project.parent.iterdir()) == ["precious", "project"]

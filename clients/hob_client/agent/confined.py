@@ -1,7 +1,7 @@
-"""A command's first program: it gives rights up, then becomes the shell.
+"""A command's or a server's first program: it gives rights up, then becomes what was asked for.
 
-Must never run the command with more than was asked for: what cannot be given up ends it with a sentence.
-Started by shell.py, or by an editor's terminal, as `python -I -m hob_client.agent.confined`.
+Must never run that with more than was asked for: what cannot be given up ends it with a sentence. Started by
+shell.py, mcp_servers.py, or an editor's terminal, as `python -I -m hob_client.agent.confined`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_NO_NEW_PRIVS = 38
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 CANNOT = 125  # what `env` and `timeout` exit with when it is they who failed
-#: What programs change wherever they work: devices, and temporary files.
-SHARED = ("/dev", "/tmp", "/var/tmp")
+#: What programs change wherever they work: temporary files, and devices that hold nothing.
+SHARED = (
+    *("/tmp", "/var/tmp", "/dev/shm"),
+    *("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"),
+    *("/dev/tty", "/dev/ptmx", "/dev/pts"),
+)
 _MOST_FILE_BYTES = 1 << 30
 
 

@@ -144,8 +144,10 @@ class _Running:
         named = [self._server.command, *self._server.args]
         if self._server.uses_network:
             return named
-        pipe = asyncio.subprocess.PIPE
-        trial = await asyncio.create_subprocess_exec(*without_network(["true"]), stderr=pipe)
+        quiet, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
+        trial = await asyncio.create_subprocess_exec(
+            *without_network(["true"]), stdin=quiet, stdout=quiet, stderr=pipe
+        )
         _, said = await trial.communicate()
         if trial.returncode:
             why = said.decode(errors="replace").strip().removeprefix("hob: ")
