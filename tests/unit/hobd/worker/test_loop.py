@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -262,3 +263,20 @@ def test_all_prefixes_but_the_last_used_are_put_away_when_there_is_nothing_else_
         loop.submit(given_answer(id, prompt * 2, domain="a", max_tokens=2))
     loop.run()
     assert bytes(stowed[0].cast("H").tolist()).startswith(b"the first of all") and len(stowed) == 1
+
+
+def test_all_threads_are_tried_again_after_a_pause() -> None:
+    engine, told, seen = FakeEngine(SETTINGS), Told(1), []
+
+    def starve(slices: Sequence[Slice]) -> None:
+        seen.append(engine.num_threads)
+        time.sleep(0.03)  # in which no thread gets a core
+
+    engine.in_decode = starve
+    loop = Loop(engine, told)
+    ask(loop, told, given_answer(1, "abc", max_tokens=6))
+    assert engine.num_threads == 1
+    time.sleep(0.3)
+    seen.clear()
+    ask(loop, told, given_answer(2, "abc", max_tokens=1))
+    assert seen[0] == 2
